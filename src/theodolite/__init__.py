@@ -1,0 +1,64 @@
+"""theodolite: measure trained neural networks, and act on what is measured.
+
+>>> import theodolite as td
+>>> import numpy as np
+>>> td.spectra.stable_rank(np.eye(4))
+np.float64(4.0)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theodolite import core as core
+    from theodolite import spectra as spectra
+    from theodolite import testing as testing
+    from theodolite.catalogue import measures as measures
+    from theodolite.core import Readings as Readings
+    from theodolite.core import Refusal as Refusal
+    from theodolite.core import Spectrum as Spectrum
+    from theodolite.reports import report as report
+    from theodolite.sources import Checkpoint as Checkpoint
+    from theodolite.sources import CheckpointError as CheckpointError
+    from theodolite.sources import open_checkpoint as open  # noqa: A004
+    from theodolite.surveys import Survey as Survey
+    from theodolite.surveys import read_run as read_run
+    from theodolite.surveys import survey as survey
+
+_PACKAGES = ("core", "spectra", "testing")
+_NAMES = {
+    "Checkpoint": ("sources", "Checkpoint"),
+    "CheckpointError": ("sources", "CheckpointError"),
+    "Readings": ("core", "Readings"),
+    "Refusal": ("core", "Refusal"),
+    "Spectrum": ("core", "Spectrum"),
+    "Survey": ("surveys", "Survey"),
+    "measures": ("catalogue", "measures"),
+    "open": ("sources", "open_checkpoint"),
+    "read_run": ("surveys", "read_run"),
+    "report": ("reports", "report"),
+    "survey": ("surveys", "survey"),
+}
+
+__all__ = [*_PACKAGES, *_NAMES, "open"]  # noqa: PLE0604 - names of lazily loaded things
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"theodolite.{name}")
+    if name in _NAMES:
+        module, attribute = _NAMES[name]
+        return getattr(importlib.import_module(f"theodolite.{module}"), attribute)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("theodolite")
+    from theodolite.core.names import closest
+
+    raise AttributeError(f"module 'theodolite' has no attribute {name!r}; {closest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

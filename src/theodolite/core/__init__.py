@@ -1,0 +1,29 @@
+"""The contract that every measure, source, survey and report stands on."""
+
+from theodolite.core.arrays import Array as Array
+from theodolite.core.arrays import is_array as is_array
+from theodolite.core.arrays import like as like
+from theodolite.core.arrays import namespace as namespace
+from theodolite.core.arrays import to_numpy as to_numpy
+from theodolite.core.fingerprint import canonical_json as canonical_json
+from theodolite.core.fingerprint import digest as digest
+from theodolite.core.fingerprint import fingerprint as fingerprint
+from theodolite.core.measure import Measure as Measure
+from theodolite.core.measure import measure as measure
+from theodolite.core.names import closest as closest
+from theodolite.core.outcomes import Missing as Missing
+from theodolite.core.outcomes import Note as Note
+from theodolite.core.outcomes import Outcome as Outcome
+from theodolite.core.outcomes import Refusal as Refusal
+from theodolite.core.parameters import Limits as Limits
+from theodolite.core.parameters import ParameterError as ParameterError
+from theodolite.core.readings import Readings as Readings
+from theodolite.core.results import Estimate as Estimate
+from theodolite.core.results import Interval as Interval
+from theodolite.core.results import Result as Result
+from theodolite.core.rows import ReadingRow as ReadingRow
+from theodolite.core.rows import TargetRow as TargetRow
+from theodolite.core.traits import Field as Field
+from theodolite.core.traits import Traits as Traits
+from theodolite.core.views import Spectrum as Spectrum
+from theodolite.core.views import View as View

@@ -1,0 +1,171 @@
+"""Why a number is missing or doubtful: each cause is named once, with its remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Severity = Literal["refused", "note", "failed"]
+
+
+class Outcome(Enum):
+    """Everything that can stand in a reading's place, or beside it.
+
+    Each entry owns a sentence of cause and a sentence of remedy. A *refused* entry takes the place of a number, a
+    *note* stands beside one, *failed* marks an error that no measure foresaw.
+    """
+
+    NOT_FINITE = (
+        "refused",
+        "The weights hold NaN or infinite entries.",
+        "Find the step of training or of conversion that made them; no spectrum can be trusted until they are gone.",
+    )
+    EMPTY = (
+        "refused",
+        "The matrix has no entries.",
+        "Pass an array with at least one row and one column.",
+    )
+    ALL_ZERO = (
+        "refused",
+        "Every entry is zero (or zero to the accuracy of the decomposition).",
+        "A zero matrix has no shape of spectrum; check whether the layer is meant to be zero (a fresh LoRA B is).",
+    )
+    TOO_FEW_EIGENVALUES = (
+        "refused",
+        "There are too few eigenvalues above the numerical zero for this estimate.",
+        "Use a norm or a rank for matrices this small.",
+    )
+    NO_SPREAD = (
+        "refused",
+        "All eigenvalues that enter the estimate are equal.",
+        "Exponents and tails are undefined there; an orthogonal matrix is the usual cause.",
+    )
+    NO_POWER_LAW = (
+        "refused",
+        "No candidate for xmin gives an exponent above 1.",
+        "Read the stable or effective rank instead; the spectrum has no falling tail.",
+    )
+    NEEDS_MATRIX = (
+        "refused",
+        "This measure looks at the matrix itself, and the view has only its eigenvalues.",
+        "Build the view from the matrix: Spectrum(matrix).",
+    )
+    NEEDS_SHAPE = (
+        "refused",
+        "This measure depends on the matrix's shape, and the view doesn't know it.",
+        "Pass it: Spectrum.from_eigenvalues(values, shape=(rows, columns)).",
+    )
+    TOO_SMALL_FOR_CHANCE = (
+        "note",
+        "The matrix has fewer than 8 eigenvalues, too few for a chance level.",
+        "Read the value alone.",
+    )
+    SHORT_TAIL = (
+        "note",
+        "The fitted tail holds few eigenvalues, so the exponent is loose.",
+        "Read the interval, not the number.",
+    )
+    SMALL_SAMPLE_CONVENTION = (
+        "note",
+        "Fewer than 20 eigenvalues: WeightWatcher's small-sample path, whose exponent and tail disagree by design.",
+        "Use the default convention for a consistent fit.",
+    )
+    UNEXPECTED = (
+        "failed",
+        "An error that the measure did not foresee.",
+        "Please report it with the note of this row.",
+    )
+
+    def __init__(self, severity: Severity, cause: str, remedy: str) -> None:
+        self.severity = severity
+        self.cause = cause
+        self.remedy = remedy
+
+
+class Refusal(ValueError):  # noqa: N818 - a refusal is an answer, not a breakdown
+    """A measure declines to give a number, and says why and what would help.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        The cause, from the enumeration.
+    detail : str, optional
+        What was seen in this case: counts, sizes.
+    measure : str, optional
+        Name of the measure that refused; filled in by the measure itself.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    detail : str
+    measure : str
+    """
+
+    def __init__(self, outcome: Outcome, detail: str = "", measure: str = "") -> None:
+        self.outcome = outcome
+        self.detail = detail
+        self.measure = measure
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        head = f"{self.measure}: " if self.measure else ""
+        seen = f" ({self.detail})" if self.detail else ""
+        return f"{head}{self.outcome.cause}{seen} {self.outcome.remedy}"
+
+    def of(self, measure: str) -> Refusal:
+        """Return the same refusal in the name of a measure.
+
+        Parameters
+        ----------
+        measure : str
+            The measure's name.
+
+        Returns
+        -------
+        Refusal
+            A new refusal whose message starts with the name.
+        """
+        return Refusal(self.outcome, self.detail, measure)
+
+    def __reduce__(self) -> tuple[type[Refusal], tuple[Outcome, str, str]]:
+        return Refusal, (self.outcome, self.detail, self.measure)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A field that could not be had while its siblings could.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Why not; its severity is *refused*.
+    detail : str
+        What was seen.
+    """
+
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A doubt about a value that stands.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        The doubt; its severity is *note*.
+    detail : str
+        What was seen.
+    field : str
+        The field that is doubtful.
+    """
+
+    outcome: Outcome
+    detail: str = ""
+    field: str = "value"
+
+    def __post_init__(self) -> None:
+        if self.outcome.severity != "note":
+            raise ValueError(f"outcome: {self.outcome.name} takes the place of a value; a Note stands beside one")

@@ -1,0 +1,175 @@
+"""A measure's keyword parameters: read from its signature, checked against its annotations."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+import msgspec
+import numpy as np
+
+from theodolite.core.names import closest
+
+Limits = msgspec.Meta
+"""Bounds of a numeric parameter, for use in an annotation: ``Annotated[int, Limits(ge=1)]``."""
+
+_CALL = re.compile(r"^\s*([A-Za-z_][\w.]*)\s*(?:\[(.*)\])?\s*$", re.DOTALL)
+
+
+class ParameterError(ValueError):
+    """A parameter of a measure has an unknown name or a value that it can't have."""
+
+
+@functools.cache
+def keywords(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the keyword parameters of a measure, the random generator left out.
+
+    Parameters
+    ----------
+    function : callable
+        The measure.
+
+    Returns
+    -------
+    mapping of str to inspect.Parameter
+        In the order of the signature.
+    """
+    signature = inspect.signature(inspect.unwrap(function))
+    named = (p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and p.name != "rng")
+    return {p.name: p for p in named}
+
+
+def takes_rng(function: Callable[..., Any]) -> bool:
+    """Tell whether a measure makes random choices.
+
+    Parameters
+    ----------
+    function : callable
+        The measure.
+
+    Returns
+    -------
+    bool
+        True where the signature has `rng`.
+    """
+    return "rng" in inspect.signature(inspect.unwrap(function)).parameters
+
+
+@functools.cache
+def _schema(function: Callable[..., Any]) -> type[msgspec.Struct]:
+    hints = get_type_hints(inspect.unwrap(function), include_extras=True)
+    fields = [(p.name, hints[p.name], p.default) for p in keywords(function).values()]
+    return msgspec.defstruct("Parameters", fields, kw_only=True, frozen=True, forbid_unknown_fields=True)
+
+
+def complete(function: Callable[..., Any], given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
+    """Fill in defaults and check every value.
+
+    Parameters
+    ----------
+    function : callable
+        The measure.
+    given : mapping
+        Parameters by name; NumPy scalars count as Python scalars.
+    text : bool
+        True where values come from a command line or a file, so that ``"3"`` may stand for 3.
+
+    Returns
+    -------
+    dict
+        All parameters, in the order of the signature.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a value doesn't fit its annotation.
+    """
+    known = keywords(function)
+    name = inspect.unwrap(function).__name__
+    for key in given:
+        if key not in known:
+            advice = closest(key, known) if known else "it takes none"
+            raise ParameterError(f"{name}: unknown parameter {key!r}; {advice}")
+    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in given.items()}
+    try:
+        checked = msgspec.convert(plain, _schema(function), strict=not text)
+    except msgspec.ValidationError as error:
+        raise ParameterError(f"{name}: {_readable(error, plain)}") from None
+    return msgspec.structs.asdict(checked)
+
+
+def _readable(error: msgspec.ValidationError, given: Mapping[str, Any]) -> str:
+    reason, _, place = str(error).partition(" - at `$.")
+    key = place.rstrip("`").split("[")[0].split(".")[0]
+    if key in given:
+        return f"parameter {key!r} is {given[key]!r}: {reason[0].lower()}{reason[1:]}"
+    return str(error)
+
+
+def parse_call(text: str) -> tuple[str, dict[str, Any]]:
+    """Read a measure with parameters as people type it.
+
+    Parameters
+    ----------
+    text : str
+        ``"hill"`` or ``"hill[k=20]"`` or ``"power_law[convention=weightwatcher, xmax=max]"``.
+
+    Returns
+    -------
+    name : str
+        The measure's name, perhaps with its family: ``"spectra.hill"``.
+    parameters : dict
+        Values as JSON reads them, else as strings.
+
+    Raises
+    ------
+    ParameterError
+        If the text is not of this form.
+
+    Examples
+    --------
+    >>> parse_call("hill[k=20]")
+    ('hill', {'k': 20})
+    """
+    found = _CALL.match(text)
+    if found is None:
+        raise ParameterError(f"{text!r} is no measure; write a name, or a name with parameters: hill[k=20]")
+    name, inside = found.groups()
+    parameters: dict[str, Any] = {}
+    for item in _split(inside or ""):
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise ParameterError(f"{text!r}: {item.strip()!r} is no parameter; write name=value, as in hill[k=20]")
+        parameters[key.strip()] = _value(value.strip())
+    return name, parameters
+
+
+def _split(inside: str) -> list[str]:
+    """Split at commas that are not inside brackets or quotes."""
+    pieces, depth, quoted, piece = [], 0, "", ""
+    for character in inside:
+        if quoted:
+            quoted = "" if character == quoted else quoted
+        elif character in "\"'":
+            quoted = character
+        elif character in "[{(":
+            depth += 1
+        elif character in "]})":
+            depth -= 1
+        elif character == "," and depth == 0:
+            pieces.append(piece)
+            piece = ""
+            continue
+        piece += character
+    return [p for p in (*pieces, piece) if p.strip()]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip("\"'")

@@ -1,0 +1,100 @@
+"""What a measure promises about each number it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from theodolite.core.views import View
+
+Move = Literal["scale", "permutation", "rotation", "transpose", "translation"]
+"""What can be done to the data without changing, for some measures, the answer.
+
+scale: every entry times a constant. permutation: rows and columns reordered. rotation: an orthogonal matrix from
+the left and another from the right. transpose: rows become columns. translation: a constant vector added to each row.
+"""
+
+Runs = Literal["array", "host"]
+"""Where a measure computes: in the caller's array library and on its device, or in NumPy on the host."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """The promise about one number: its unit, its range and how it answers to each move.
+
+    Every move that the measure's view knows stands in exactly one of the four groups; a claim of variation is tested
+    as much as a claim of invariance.
+
+    Parameters
+    ----------
+    unit : str
+        ``"1"`` for a pure number, else what it is counted in (``"weight"``, ``"eigenvalue"``, ``"dimensions"``).
+    bounds : tuple of (float or None, float or None)
+        Closed range; None where there is no bound.
+    invariant_to : tuple of str
+        Moves that leave the number as it is.
+    equivariant : mapping of str to float
+        Moves that multiply it by the move's factor to this degree (``{"scale": 2}``).
+    varies : tuple of str
+        Moves that change it in general.
+    unspecified : tuple of str
+        Moves about which nothing is promised.
+    reads : str
+        How to read it, in a few words.
+    """
+
+    unit: str
+    bounds: tuple[float | None, float | None] = (None, None)
+    invariant_to: tuple[Move, ...] = ()
+    equivariant: Mapping[Move, float] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    varies: tuple[Move, ...] = ()
+    unspecified: tuple[Move, ...] = ()
+    reads: str = ""
+
+    def undeclared(self, moves: tuple[Move, ...]) -> list[str]:
+        """List the moves that are claimed not once, or twice, or that the view doesn't know.
+
+        Parameters
+        ----------
+        moves : tuple of str
+            The moves that the view knows.
+
+        Returns
+        -------
+        list of str
+            Empty where every move is declared exactly once.
+        """
+        claimed = [*self.invariant_to, *self.equivariant, *self.varies, *self.unspecified]
+        wrong: list[str] = [move for move in moves if claimed.count(move) != 1]
+        return wrong + [move for move in claimed if move not in moves]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a measure declares about itself.
+
+    Attributes
+    ----------
+    views : tuple of type
+        The view that each positional argument is looked at through.
+    needs : tuple of str
+        What the view must have: ``"eigenvalues"``, ``"matrix"``, ``"shape"``.
+    runs : {"array", "host"}
+        Where it computes.
+    version : int
+        Raised whenever the same input may give another number; old readings are then not reused.
+    cite : str
+        Key in the bibliography.
+    fields : mapping of str to Field
+        The numbers it gives; a scalar measure has the one field ``"value"``.
+    """
+
+    views: tuple[type[View], ...]
+    needs: tuple[str, ...]
+    runs: Runs
+    version: int
+    cite: str
+    fields: Mapping[str, Field]
