@@ -1,4 +1,4 @@
-"""The decoder behind `theodolite demo`: Llama's design at the size of a postage stamp, its tensors under Llama's names."""
+"""The decoder behind `theodolite demo`: Llama's design in small, its tensors under Llama's names."""
 
 import math
 from dataclasses import dataclass

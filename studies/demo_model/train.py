@@ -201,14 +201,15 @@ def model_card(rows: dict[str, float], shape: Architecture, recipe: Recipe, fact
     return f"""# Moby-Dick, by character: the model of `theodolite demo`
 
 A decoder of the Llama design with {facts["parameters"]} parameters, stored in BF16: {shape.layers} layers of width
-{shape.width} ({shape.heads} heads, gated MLP of {shape.hidden}, rotary positions, RMS norms), {shape.vocabulary} characters,
-a context of {shape.context}, the head tied to the embedding. It is small enough to travel with the package and has
-learnt enough for its weight spectra to be those of a trained network; it is no writer.
+{shape.width} ({shape.heads} heads, gated MLP of {shape.hidden}, rotary positions, RMS norms), a vocabulary of
+{shape.vocabulary} characters, a context of {shape.context}, the head tied to the embedding. It is small enough to
+travel with the package, and it is no writer: it is there to be measured.
 
 **Trained on** Herman Melville's *Moby-Dick* (1851, public domain): chapters 1 to {CHAPTERS} and the epilogue as the
-npm package `{PACKAGE}` {PACKAGE_VERSION} has them, every tenth chapter held out;
-{facts["train"]} characters for training, {facts["held_out"]} held out. AdamW, {recipe.steps} steps of {recipe.batch} windows
-({facts["epochs"]} passes), peak rate {recipe.peak_rate:g}, weight decay {recipe.weight_decay:g}, seed {recipe.seed}, one CPU thread.
+npm package `{PACKAGE}` {PACKAGE_VERSION} has them. Every tenth chapter is held out:
+{facts["train"]} characters for training, {facts["held_out"]} held out. AdamW, {recipe.steps} steps of
+{recipe.batch} windows ({facts["epochs"]} passes), peak rate {recipe.peak_rate:g}, weight decay {recipe.weight_decay:g},
+seed {recipe.seed}, one CPU thread.
 
 | held-out text | bits per character |
 |---|---|

@@ -5,6 +5,10 @@ from theodolite.core.arrays import is_array as is_array
 from theodolite.core.arrays import like as like
 from theodolite.core.arrays import namespace as namespace
 from theodolite.core.arrays import to_numpy as to_numpy
+from theodolite.core.bibliography import Reference as Reference
+from theodolite.core.bibliography import parse_references as parse_references
+from theodolite.core.bibliography import reference as reference
+from theodolite.core.bibliography import references as references
 from theodolite.core.fingerprint import canonical_json as canonical_json
 from theodolite.core.fingerprint import digest as digest
 from theodolite.core.fingerprint import fingerprint as fingerprint

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import array_api_compat
+import ml_dtypes
 import numpy as np
 
 Array: TypeAlias = Any
@@ -59,12 +60,22 @@ def to_numpy(array: Array) -> np.ndarray[Any, Any]:
     if isinstance(array, (np.ndarray, np.generic)):
         return np.asarray(array)
     if array_api_compat.is_torch_array(array):
-        return np.asarray(array.detach().cpu().numpy())
+        return _torch_to_numpy(array.detach().cpu())
     if array_api_compat.is_cupy_array(array):
         return np.asarray(array.get())
     library = array_api_compat.array_namespace(array)
     home = library.__array_namespace_info__().default_device()
     return np.asarray(array_api_compat.to_device(array, home))
+
+
+def _torch_to_numpy(array: Array) -> np.ndarray[Any, Any]:
+    name = str(array.dtype).removeprefix("torch.")
+    if not name.startswith(("bfloat", "float8")):
+        return np.asarray(array.numpy())
+    # NumPy knows these types by ml_dtypes only, and PyTorch doesn't hand them over: the bytes go, the type is put back.
+    library = array_api_compat.array_namespace(array)
+    carrier = library.int16 if name == "bfloat16" else library.uint8
+    return np.asarray(array.contiguous().view(carrier).numpy().view(getattr(ml_dtypes, name)))
 
 
 def like(value: float | np.ndarray[Any, Any], model: Array) -> Array:

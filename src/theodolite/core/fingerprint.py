@@ -10,7 +10,7 @@ import numpy as np
 
 from theodolite.core.arrays import Array, is_array, to_numpy
 
-_ROWS_AT_ONCE = 1 << 24
+_ENTRIES_AT_ONCE = 1 << 24
 
 
 def digest(*parts: bytes | str) -> str:
@@ -66,9 +66,10 @@ def fingerprint(array: Array) -> bytes:
     host = to_numpy(array) if is_array(array) else array
     shape = tuple(int(side) for side in host.shape)
     state = hashlib.sha256(f"{host.dtype}{shape}".encode())
+    rows = host if shape else np.reshape(host, (1,))
     row = int(np.prod(shape[1:], dtype=np.int64)) or 1
-    step = max(1, _ROWS_AT_ONCE // row)
-    for start in range(0, shape[0] if shape else 0, step):
-        block = np.ascontiguousarray(host[start : start + step])
+    step = max(1, _ENTRIES_AT_ONCE // row)
+    for start in range(0, rows.shape[0], step):
+        block = np.ascontiguousarray(rows[start : start + step])
         state.update(block.view(np.uint8).data if block.size else b"")
     return state.digest()

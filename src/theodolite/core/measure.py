@@ -87,9 +87,9 @@ def _declared(function: Callable[..., Any], needs: tuple[str, ...], runs: Runs, 
         except Refusal as refusal:
             raise refusal.of(name) from None
         except (TypeError, ValueError) as error:
-            if str(error).startswith(name):
-                raise
-            raise type(error)(f"{name}: {error}").with_traceback(error.__traceback__) from None
+            if not str(error).startswith((f"{name}: ", f"{name}(")):
+                error.args = (f"{name}: {error}",)
+            raise
 
     call.traits = traits  # type: ignore[attr-defined]
     return call

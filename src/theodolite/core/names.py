@@ -32,4 +32,4 @@ def closest(word: str, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(repr(name) for name in near)}?"
-    return f"choose from: {', '.join(known)}"
+    return f"choose from: {', '.join(known)}" if known else "there are none"

@@ -21,6 +21,11 @@ class Outcome(Enum):
         "The weights hold NaN or infinite entries.",
         "Find the step of training or of conversion that made them; no spectrum can be trusted until they are gone.",
     )
+    OUT_OF_RANGE = (
+        "refused",
+        "The entries are so large or so small that their squares leave the range of float64.",
+        "Divide the matrix by a power of two near its largest entry; shapes of spectra don't change by it.",
+    )
     EMPTY = (
         "refused",
         "The matrix has no entries.",
@@ -146,6 +151,10 @@ class Missing:
 
     outcome: Outcome
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.outcome.severity != "refused":
+            raise ValueError(f"outcome: {self.outcome.name} stands beside a value; a Missing takes the place of one")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 import msgspec
@@ -24,7 +26,6 @@ class ParameterError(ValueError):
     """A parameter of a measure has an unknown name or a value that it can't have."""
 
 
-@functools.cache
 def keywords(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """Return the keyword parameters of a measure, the random generator left out.
 
@@ -38,9 +39,13 @@ def keywords(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     mapping of str to inspect.Parameter
         In the order of the signature.
     """
-    signature = inspect.signature(inspect.unwrap(function))
-    named = (p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and p.name != "rng")
-    return {p.name: p for p in named}
+    return _keywords(inspect.unwrap(function))
+
+
+@functools.cache
+def _keywords(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    named = inspect.signature(function).parameters.values()
+    return MappingProxyType({p.name: p for p in named if p.kind is p.KEYWORD_ONLY and p.name != "rng"})
 
 
 def takes_rng(function: Callable[..., Any]) -> bool:
@@ -99,7 +104,11 @@ def complete(function: Callable[..., Any], given: Mapping[str, Any], *, text: bo
         checked = msgspec.convert(plain, _schema(function), strict=not text)
     except msgspec.ValidationError as error:
         raise ParameterError(f"{name}: {_readable(error, plain)}") from None
-    return msgspec.structs.asdict(checked)
+    complete_ones = msgspec.structs.asdict(checked)
+    for key, value in complete_ones.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ParameterError(f"{name}: parameter {key!r} is {value}; expected a finite number")
+    return complete_ones
 
 
 def _readable(error: msgspec.ValidationError, given: Mapping[str, Any]) -> str:
@@ -144,6 +153,8 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = item.partition("=")
         if not equals or not key.strip().isidentifier():
             raise ParameterError(f"{text!r}: {item.strip()!r} is no parameter; write name=value, as in hill[k=20]")
+        if key.strip() in parameters:
+            raise ParameterError(f"{text!r} gives {key.strip()!r} twice")
         parameters[key.strip()] = _value(value.strip())
     return name, parameters
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from theodolite.core.fingerprint import canonical_json
 from theodolite.core.names import closest
-from theodolite.core.rows import MODEL, SCHEMA_VERSION, TARGET_COLUMNS, VOLATILE, ReadingRow, TargetRow
+from theodolite.core.rows import MODEL, NUMBERS, SCHEMA_VERSION, TARGET_COLUMNS, VOLATILE, ReadingRow, TargetRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +107,7 @@ class Readings:
         joined = left.merge(right, on="target", how="left", validate="many_to_one")
         order = ["model", "module", "part", "role", "block", "measure", "field", "value"]
         joined["block"] = joined["block"].astype("Int64")
+        joined[list(NUMBERS)] = joined[list(NUMBERS)].astype(float)
         return joined[order + [column for column in joined.columns if column not in order]]
 
     @cached_property
@@ -126,7 +127,8 @@ class Readings:
         name : str, optional
             A measure (``"power_law"``), a field (``"alpha"``) or both (``"power_law.alpha"``).
         **columns
-            Column to value; strings may hold ``*`` and ``?``; a list means any of its values.
+            Column to value; strings may hold ``*`` and ``?``; a list means any of its values. The module ``*`` is the
+            whole model, and a lone ``*`` means just that.
 
         Returns
         -------
@@ -165,6 +167,13 @@ class Readings:
             raise ValueError(f"no reading is named {name!r}; {closest(name, self.names)}")
         return fields
 
+    def _one_field(self, name: str) -> list[ReadingRow]:
+        rows = self._named(name)
+        fields = tuple(dict.fromkeys(row.name for row in rows))
+        if len(fields) > 1:
+            raise ValueError(f"{name!r} has several fields; choose one of {', '.join(fields)}")
+        return rows
+
     def top(self, name: str, n: int = 10, *, largest: bool = True) -> pd.DataFrame:
         """Show the targets with the largest (or smallest) value of one field.
 
@@ -180,16 +189,10 @@ class Readings:
         Returns
         -------
         pandas.DataFrame
-            Sorted rows of `frame`, whole models left out.
-
-        Raises
-        ------
-        ValueError
-            If the name is unknown or ambiguous or means several fields.
+            Sorted rows of `frame`, whole models left out. A name that is unknown, ambiguous, or that of several fields
+            is a `ValueError`.
         """
-        chosen = Readings(self.targets, [r for r in self._named(name) if self._by_id[r.target].module != MODEL])
-        if len(chosen.names) > 1:
-            raise ValueError(f"{name!r} has several fields; choose one of {', '.join(chosen.names)}")
+        chosen = Readings(self.targets, [r for r in self._one_field(name) if self._by_id[r.target].module != MODEL])
         frame = chosen.frame.dropna(subset=["value"])
         return frame.sort_values("value", ascending=not largest, kind="stable").head(n).reset_index(drop=True)
 
@@ -205,12 +208,19 @@ class Readings:
         -------
         pandas.DataFrame
             Values, NaN where there is none; indexed by target id in the order of the targets.
+
+        Raises
+        ------
+        ValueError
+            If a field was read twice of one target, with other parameters or another seed.
         """
         rows = self.rows if not names else tuple(row for name in names for row in self._named(name))
         import pandas as pd
 
         cells: dict[str, dict[str, float | None]] = {row.target: {} for row in rows}
-        for row in rows:
+        for row in dict.fromkeys(rows):
+            if row.name in cells[row.target]:
+                raise ValueError(f"{row.name} was read twice of {row.target!r}; choose one with where(params=...)")
             cells[row.target][row.name] = row.value
         order = [target.target for target in self.targets if target.target in cells]
         columns = list(dict.fromkeys(row.name for row in rows))
@@ -232,12 +242,16 @@ class Readings:
         -------
         pandas.DataFrame
             Columns ``module``, ``part``, ``value``, ``other``, ``difference`` (other minus value), and rows in the
-            order of this survey; targets that only one side has carry NaN.
+            order of this survey, then those that only the other has; NaN where one side has none. A name that is
+            unknown or ambiguous or means several fields is a `ValueError`, as is a module that was read twice.
         """
-        keys = ["module", "part"]
-        mine = self.where(name).frame[[*keys, "value"]]
-        theirs = other.where(name).frame[[*keys, "value"]].rename(columns={"value": "other"})
-        both = mine.merge(theirs, on=keys, how="outer", sort=False)
+        import pandas as pd
+
+        mine, theirs = _by_module(self, self._one_field(name)), _by_module(other, other._one_field(name))
+        keys = list(dict.fromkeys([*mine, *theirs]))
+        both = pd.DataFrame(keys, columns=["module", "part"])
+        both["value"] = pd.Series([mine.get(key) for key in keys], dtype=float)
+        both["other"] = pd.Series([theirs.get(key) for key in keys], dtype=float)
         both["difference"] = both["other"] - both["value"]
         return both
 
@@ -301,7 +315,7 @@ class Readings:
             if targets.setdefault(target.target, target) != target:
                 raise ValueError(f"{target.target!r} differs between the two surveys; give the models different names")
         mine, theirs = self._arrays, other._arrays
-        own = {row.array for row in self.rows}
+        own = {row.array for row in self.rows} if mine is not None else set()
 
         def load(reference: str) -> np.ndarray[Any, Any]:
             loader = mine if reference in own else theirs
@@ -312,9 +326,21 @@ class Readings:
         return Readings(targets.values(), (*self.rows, *other.rows), load)
 
 
+def _by_module(readings: Readings, rows: list[ReadingRow]) -> dict[tuple[str, str], float | None]:
+    """Return the values of one field by module and part, in the order of the rows."""
+    found: dict[tuple[str, str], float | None] = {}
+    for row in dict.fromkeys(rows):
+        target = readings.target(row.target)
+        key = (target.module, target.part)
+        if key in found:
+            raise ValueError(f"{row.name} was read twice of {target.module!r}; choose one survey with where(...)")
+        found[key] = row.value
+    return found
+
+
 def _matches(cell: Any, wanted: Any) -> bool:
     if isinstance(wanted, (list, tuple, set, frozenset)):
         return any(_matches(cell, one) for one in wanted)
-    if isinstance(wanted, str) and isinstance(cell, str) and any(sign in wanted for sign in "*?["):
+    if wanted != MODEL and isinstance(wanted, str) and isinstance(cell, str) and any(sign in wanted for sign in "*?["):
         return cell == wanted or fnmatchcase(cell, wanted)
     return bool(cell == wanted)

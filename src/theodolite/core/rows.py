@@ -16,6 +16,10 @@ MODEL = "*"
 """The module name of a row that speaks of the whole model."""
 
 
+NUMBERS = ("value", "se", "low", "high", "level", "chance", "percentile", "p_value")
+"""The columns of a reading that hold a finite number or nothing."""
+
+
 class _Row:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -168,7 +172,7 @@ class ReadingRow(_Row):
                 raise ValueError(f"{where}: a row without a value needs an outcome that says why")
         elif severity not in {"ok", "note"}:
             raise ValueError(f"{where}: outcome {self.outcome} takes the place of a value, got {self.value}")
-        for column in ("value", "se", "low", "high", "level", "chance", "percentile", "p_value"):
+        for column in NUMBERS:
             number = getattr(self, column)
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"{where}: {column} is {number}; a failure never becomes a number")

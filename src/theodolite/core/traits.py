@@ -54,6 +54,10 @@ class Field:
     unspecified: tuple[Move, ...] = ()
     reads: str = ""
 
+    def __getstate__(self) -> dict[str, object]:
+        # A read-only mapping can't be pickled.
+        return {**self.__dict__, "equivariant": dict(self.equivariant)}
+
     def undeclared(self, moves: tuple[Move, ...]) -> list[str]:
         """List the moves that are claimed not once, or twice, or that the view doesn't know.
 

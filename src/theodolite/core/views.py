@@ -14,7 +14,7 @@ from theodolite.core.arrays import Array, is_array, namespace, to_numpy
 from theodolite.core.fingerprint import digest, fingerprint
 from theodolite.core.outcomes import Outcome, Refusal
 from theodolite.core.traits import Move
-from theodolite.numerics.gram import NonFiniteError, gram_eigenvalues, singular_values
+from theodolite.numerics.gram import MagnitudeError, NonFiniteError, gram_eigenvalues, singular_values
 
 T = TypeVar("T")
 
@@ -53,9 +53,13 @@ class View(ABC):
         ------
         Refusal
             With the outcome that names the first thing missing.
+        TypeError
+            If no view could ever have it.
         """
         for need in needs:
             if need not in self.has:
+                if need not in _NEEDS:
+                    raise TypeError(f"needs: {need!r} is nothing that a view can have")
                 raise Refusal(_NEEDS[need])
 
     @cached_property
@@ -125,6 +129,10 @@ class Spectrum(View):
 
     moves: ClassVar[tuple[Move, ...]] = ("scale", "permutation", "rotation", "transpose")
 
+    def __post_init__(self) -> None:
+        if self.values is None:
+            _check_matrix(self.matrix, "matrix")
+
     @classmethod
     def from_eigenvalues(cls, values: Array, shape: tuple[int, int] | None = None) -> Spectrum:
         """Look at eigenvalues that were computed elsewhere.
@@ -175,33 +183,14 @@ class Spectrum(View):
         Returns
         -------
         Spectrum
-            `target` itself where it is one.
-
-        Raises
-        ------
-        TypeError
-            If `target` is no array or its entries are not real floats.
-        ValueError
-            If it has neither two nor three dimensions.
-        Refusal
-            If it has no entries.
+            `target` itself where it is one. What is no array of real floats is a `TypeError`, one of neither two nor
+            three dimensions a `ValueError`, one without entries a `Refusal`.
         """
         if isinstance(target, Spectrum):
             return target
         if callable(getattr(target, "spectrum", None)):
             return cls.coerce(target.spectrum(), name=name)
-        if not (is_array(target) or _row_sliceable(target)):
-            raise TypeError(
-                f"{name}: expected a 2-D array (rows x columns) or a Spectrum, got {type(target).__name__}; "
-                "use numpy.asarray(...) or theodolite.open(path)[tensor name]"
-            )
-        shape = tuple(int(side) for side in target.shape)
-        if len(shape) not in (2, 3):
-            raise ValueError(f"{name}: expected a 2-D array (rows x columns) or a 3-D stack, got shape {shape}")
-        if 0 in shape:
-            raise Refusal(Outcome.EMPTY, f"shape {shape}")
-        if not _real_floating(target):
-            raise TypeError(f"{name}: expected real floating-point entries, got {target.dtype}; cast them first")
+        _check_matrix(target, name)
         return cls(target)
 
     @property
@@ -240,8 +229,12 @@ class Spectrum(View):
         name = "" if self.matrix is None else str(self.matrix.dtype).rsplit(".", maxsplit=1)[-1]
         return None if name in ("", "float32", "float64") else name
 
-    @cached_property
+    @property
     def _decomposed(self) -> tuple[Array, Any]:
+        # Not a cached_property: before Python 3.12 its lock lets only one spectrum at a time be decomposed.
+        return self.once("decomposed", self._decompose)
+
+    def _decompose(self) -> tuple[Array, Any]:
         if self.matrix is None:
             size = float(to_numpy(self.values)[-1])
             return self.values, size * float(np.finfo(np.float64).eps)
@@ -249,6 +242,8 @@ class Spectrum(View):
             return gram_eigenvalues(self.matrix)
         except NonFiniteError as error:
             raise Refusal(Outcome.NOT_FINITE, str(error)) from None
+        except MagnitudeError as error:
+            raise Refusal(Outcome.OUT_OF_RANGE, str(error)) from None
 
     @property
     def eigenvalues(self) -> Array:
@@ -260,20 +255,19 @@ class Spectrum(View):
         """Bound on the absolute error of each eigenvalue."""
         return float(self._decomposed[1])
 
-    @cached_property
+    @property
     def singular_values(self) -> Array:
-        """Singular values by SVD, descending, float64.
+        """Singular values by SVD, descending, float64; refused where the view has no matrix."""
+        return self.once("singular_values", self._singular_values)
 
-        Raises
-        ------
-        Refusal
-            If the view has no matrix, or its entries are not finite.
-        """
+    def _singular_values(self) -> Array:
         self.require(["singular_values"])
         try:
             return singular_values(self.matrix)
         except NonFiniteError as error:
             raise Refusal(Outcome.NOT_FINITE, str(error)) from None
+        except MagnitudeError as error:
+            raise Refusal(Outcome.OUT_OF_RANGE, str(error)) from None
 
     def fingerprint(self) -> bytes | None:
         """Hash the matrix (or the eigenvalues), dtype and shape included.
@@ -292,6 +286,21 @@ class Spectrum(View):
         pooled = f", {self.slices} pooled slices" if self.slices > 1 else ""
         upcast = f", upcast from {self.upcast_from}" if self.upcast_from else ""
         return f"Spectrum({shape}{pooled}, {self.count} eigenvalues{upcast})"
+
+
+def _check_matrix(target: Any, name: str) -> None:
+    if not (is_array(target) or _row_sliceable(target)):
+        raise TypeError(
+            f"{name}: expected a 2-D array (rows x columns) or a Spectrum, got {type(target).__name__}; "
+            "use numpy.asarray(...) or theodolite.open(path)[tensor name]"
+        )
+    shape = tuple(int(side) for side in target.shape)
+    if len(shape) not in (2, 3):
+        raise ValueError(f"{name}: expected a 2-D array (rows x columns) or a 3-D stack, got shape {shape}")
+    if 0 in shape:
+        raise Refusal(Outcome.EMPTY, f"shape {shape}")
+    if not _real_floating(target):
+        raise TypeError(f"{name}: expected real floating-point entries, got {target.dtype}; cast them first")
 
 
 def _row_sliceable(target: Any) -> bool:

@@ -166,13 +166,15 @@ def is_complex(matrix: Any) -> bool:
     return bool(np.dtype(matrix.dtype).kind == "c")
 
 
-def finite(block: NDArray[Any]) -> NDArray[Any]:
+def finite(block: NDArray[Any], source: Any) -> NDArray[Any]:
     """Pass a block through, unless it holds NaN or Inf.
 
     Parameters
     ----------
     block : array
         Entries.
+    source : row-sliceable object
+        What the block is part of; its entries are counted if there is something to report.
 
     Returns
     -------
@@ -184,21 +186,21 @@ def finite(block: NDArray[Any]) -> NDArray[Any]:
     NonFiniteError
         With the count of what is not finite.
     """
-    count = block.size - int(np.count_nonzero(np.isfinite(block)))
-    if count:
-        raise NonFiniteError(count, block.size)
+    if not np.isfinite(block).all():
+        count, entries, _ = _inspect(source)
+        raise NonFiniteError(count, entries)
     return block
 
 
-def check_gram(gram: NDArray[Any], matrix: Any) -> None:
+def check_gram(gram: NDArray[Any], source: Any) -> None:
     """Judge the entries by the diagonal of the Gram matrix, where each is squared; look again only if it is odd.
 
     Parameters
     ----------
     gram : array of shape (..., side, side)
         The Gram matrix, or those of a stack.
-    matrix : row-sliceable object
-        What it was computed from.
+    source : row-sliceable object
+        What it was computed from, or what that is part of.
 
     Raises
     ------
@@ -209,19 +211,26 @@ def check_gram(gram: NDArray[Any], matrix: Any) -> None:
     """
     squares = np.diagonal(gram, axis1=-2, axis2=-1).real
     peak = float(squares.max())  # NaN propagates
-    if np.isfinite(peak) and peak * squares.shape[-1] < np.finfo(np.float64).max and peak > SMALLEST_SQUARE:
+    overflows = not np.isfinite(peak * squares.shape[-1])
+    if not overflows and peak > SMALLEST_SQUARE:
         return
+    count, entries, largest = _inspect(source)
+    if count:
+        raise NonFiniteError(count, entries)
+    if overflows or 0.0 < largest <= SMALLEST_SQUARE**0.5:
+        raise MagnitudeError(largest)
+
+
+def _inspect(source: Any) -> tuple[int, int, float]:
+    """Return how many entries are not finite, how many there are, and the largest finite one's size."""
     count, entries, largest = 0, 0, 0.0
-    for start in range(matrix.shape[0]):
-        part = cast(np.asarray(matrix[start : start + 1]))
+    for start in range(source.shape[0]):
+        part = cast(np.asarray(source[start : start + 1]))
         usable = np.isfinite(part)
         count += part.size - int(np.count_nonzero(usable))
         entries += part.size
         largest = max(largest, float(np.abs(part[usable]).max(initial=0.0)))
-    if count:
-        raise NonFiniteError(count, entries)
-    if largest > 0.0:
-        raise MagnitudeError(largest)
+    return count, entries, largest
 
 
 def check_shape(matrix: Any, dimensions: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,8 +1,9 @@
 """Chance levels: what a Gaussian matrix of the same shape would show.
 
-The null is *Gaussian*: independent entries of mean zero and equal variance. Uniform entries behave alike (universality).
-Matrices with structure (rows of unequal scale, sparse or orthogonal initialisations, pooled slices of a convolution)
-have other nulls, which these levels do not describe.
+The null is *Gaussian*: independent entries of mean zero and equal variance. Uniform entries behave alike as far as
+exponent, distance and stable rank go (universality); their effective rank lies a little higher, by a fraction of its
+standard deviation that `studies/chance_rules.py` measures. Matrices with structure (rows of unequal scale, sparse or
+orthogonal initialisations, pooled slices of a convolution) have other nulls, which these levels do not describe.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ Source = Literal["table", "interpolated", "simulated"]
 _LOWER_LEVELS = (0.005, 0.01, 0.0125, 0.02, 0.025, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45)
 LEVELS: tuple[float, ...] = (*_LOWER_LEVELS, 0.5, *(1 - p for p in reversed(_LOWER_LEVELS)))
 
-# Enough for the central 95 % of chance to be the range of the draws; a matrix of such a side takes far longer to decompose.
+# Their range is the central 95 % of chance. They take minutes, and decomposing one such matrix takes longer.
 _DRAWS_BEYOND_TABLE = 39
 _SEED = 20250727
 _TABLE = Path(__file__).with_name("gaussian_chance.npz")
@@ -121,8 +122,8 @@ def chance_level(quantity: str, shape: tuple[int, int]) -> ChanceLevel:
     Parameters
     ----------
     quantity : str
-        ``power_law.alpha``, ``power_law.distance``, ``stable_rank.value`` or ``effective_rank.value``. All four are free
-        of scale, so the shape alone decides.
+        ``power_law.alpha``, ``power_law.distance``, ``stable_rank.value`` or ``effective_rank.value``. All four are
+        free of scale, so the shape alone decides.
     shape : tuple of two int
         Rows and columns, in either order, the shorter at least 8.
 
@@ -153,8 +154,8 @@ def chance_level(quantity: str, shape: tuple[int, int]) -> ChanceLevel:
 def chance_levels(shape: tuple[int, int]) -> Mapping[str, ChanceLevel]:
     """Return the laws of all four quantities over Gaussian matrices of one shape.
 
-    Shapes whose shorter side the shipped table covers (8 to 16384, every aspect) are read from it. Beyond, 39 spectra are
-    drawn with a seed that depends on the shape alone, which takes minutes; either way the answer is kept.
+    Shapes whose shorter side the shipped table covers (8 to 16384, every aspect) are read from it. Beyond, 39 spectra
+    are drawn with a seed that depends on the shape alone, which takes minutes. Either way the answer is kept.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ def chance_levels(shape: tuple[int, int]) -> Mapping[str, ChanceLevel]:
     ------
     ValueError
         If the shape is not two whole numbers of at least 8.
-    """
+    """  # noqa: DOC502
     return _chance_levels(*_whole(shape))
 
 

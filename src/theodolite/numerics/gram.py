@@ -70,7 +70,7 @@ def smaller_gram(matrix: Any) -> Any:
         gram = block @ block.conj().T if rows <= columns else block.conj().T @ block
         check_gram(gram, matrix)
         return gram
-    gram = _lower_gram(matrix)
+    gram = _lower_gram(matrix, matrix)
     return gram + np.tril(gram, -1).T
 
 
@@ -104,7 +104,7 @@ def gram_eigenvalues(matrix: Any) -> tuple[Any, Any]:
     if library is not None:
         return _library_eigenvalues(matrix, library)
     if len(shape) == 2 and not is_complex(matrix):
-        eigenvalues = _eigenvalues_of_lower(_lower_gram(matrix))
+        eigenvalues = _eigenvalues_of_lower(_lower_gram(matrix, matrix))
     else:
         eigenvalues = np.sort(np.concatenate(list(_slice_eigenvalues(matrix))))
     np.maximum(eigenvalues, 0.0, out=eigenvalues)
@@ -183,13 +183,13 @@ def singular_values(matrix: Any) -> Any:
         values = library.linalg.svdvals(wide)
         return library.flip(library.sort(library.reshape(values, (-1,))))
     if len(shape) == 3:
-        parts = [np.linalg.svd(finite(block), compute_uv=False).ravel() for block in slice_blocks(matrix)]
+        parts = [np.linalg.svd(finite(block, matrix), compute_uv=False).ravel() for block in slice_blocks(matrix)]
         return np.sort(np.concatenate(parts))[::-1].copy()
     if is_complex(matrix):
-        return np.linalg.svd(finite(whole(matrix)), compute_uv=False)
+        return np.linalg.svd(finite(whole(matrix), matrix), compute_uv=False)
     side, long = sorted(shape)
     reduced = long > 2 * side and side * long > 2 * BLOCK_ENTRIES
-    core = _triangle(matrix, side) if reduced else finite(_oriented(matrix))
+    core = _triangle(matrix, side) if reduced else finite(_oriented(matrix), matrix)
     work, _ = lapack.dgesdd_lwork(*core.shape, compute_uv=0)
     _, values, _, info = lapack.dgesdd(core, compute_uv=0, lwork=int(work), overwrite_a=1)
     if info != 0:
@@ -197,7 +197,7 @@ def singular_values(matrix: Any) -> Any:
     return values
 
 
-def _lower_gram(matrix: Any) -> NDArray[np.float64]:
+def _lower_gram(matrix: Any, source: Any) -> NDArray[np.float64]:
     """Return the lower triangle (Fortran order) of the smaller Gram matrix, checked."""
     side = min(matrix.shape)
     gram = np.zeros((side, side), order="F")
@@ -207,31 +207,25 @@ def _lower_gram(matrix: Any) -> NDArray[np.float64]:
                 gram = blas.dsyrk(1.0, block.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
             else:
                 gram = blas.dsyrk(1.0, block, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
-    check_gram(gram, matrix)
+    check_gram(gram, source)
     return gram
 
 
 def _eigenvalues_of_lower(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    # from the lower triangle of a Fortran-ordered matrix, which is overwritten
-    work, integers, _ = lapack.dsyevd_lwork(gram.shape[0], compute_v=0, lower=1)
-    eigenvalues, _, info = lapack.dsyevd(
-        gram, compute_v=0, lower=1, lwork=int(work), liwork=int(integers), overwrite_a=1
-    )
-    if info != 0:
-        raise np.linalg.LinAlgError(f"the eigenvalues did not converge (dsyevd, info {info})")
-    return np.asarray(eigenvalues, dtype=np.float64)
+    # NumPy's wrapper of dsyevd lets other threads run meanwhile; SciPy's holds the interpreter's lock.
+    return np.asarray(np.linalg.eigvalsh(gram, UPLO="L"), dtype=np.float64)
 
 
 def _slice_eigenvalues(matrix: Any) -> Iterator[NDArray[np.float64]]:
     for block in slice_blocks(matrix) if matrix.ndim == 3 else [whole(matrix)[None]]:
         rows, columns = block.shape[-2:]
         if min(rows, columns) > STACKED_SIDE and block.dtype.kind != "c":
-            yield from (_eigenvalues_of_lower(_lower_gram(part)) for part in block)
+            yield from (_eigenvalues_of_lower(_lower_gram(part, matrix)) for part in block)
             continue
         adjoint = np.swapaxes(block, -1, -2).conj()
         with np.errstate(over="ignore", invalid="ignore"):
             gram = block @ adjoint if rows <= columns else adjoint @ block
-        check_gram(gram, block)
+        check_gram(gram, matrix)
         yield np.linalg.eigvalsh(gram).ravel()
 
 
@@ -244,7 +238,7 @@ def _triangle(matrix: Any, side: int) -> NDArray[np.float64]:
         for start in range(0, block.shape[0], step):
             part = block[start : start + step]
             stacked = np.empty((side + part.shape[0], side), order="F")
-            stacked[:side], stacked[side:] = triangle, finite(part)
+            stacked[:side], stacked[side:] = triangle, finite(part, matrix)
             factored, _, _, info = lapack.dgeqrf(stacked, lwork=work, overwrite_a=1)
             if info != 0:
                 raise np.linalg.LinAlgError(f"the QR decomposition failed (dgeqrf, info {info})")
@@ -282,7 +276,8 @@ def _library_gram(matrix: Any, library: Any) -> Any:
     adjoint = library.matrix_transpose(wide)
     if library.isdtype(wide.dtype, "complex floating"):
         adjoint = library.conj(adjoint)
-    gram = library.matmul(wide, adjoint) if wide.shape[-2] <= wide.shape[-1] else library.matmul(adjoint, wide)
+    with np.errstate(over="ignore", invalid="ignore"):  # a library that stands on NumPy warns of what is checked below
+        gram = library.matmul(wide, adjoint) if wide.shape[-2] <= wide.shape[-1] else library.matmul(adjoint, wide)
     peak = library.max(library.abs(gram))
     if not bool(library.isfinite(peak)) or (bool(peak < SMALLEST_SQUARE) and bool(library.any(wide != 0))):
         raise MagnitudeError(float(library.max(library.abs(wide))))

@@ -50,7 +50,7 @@ def gaussian_shape(shape: tuple[float, float]) -> tuple[float, float]:
     short, long = sides
     if short < SMALLEST_SIDE or not short.is_integer():
         raise ValueError(
-            f"shape {shape!r} has no Gaussian chance level: its shorter side must be a whole number of at least {SMALLEST_SIDE}"
+            f"shape {shape!r} has no Gaussian chance level; the shorter side must be a whole number of at least 8"
         )
     return short, long
 
@@ -119,9 +119,16 @@ def chance_statistics(eigenvalues: Vector) -> Vector:
     ndarray, shape (4,)
         In the order of `QUANTITIES`: exponent and Kolmogorov–Smirnov distance (two-sided) of the fitted power law,
         stable rank Σλ / λ_max, and effective rank exp(-Σ p log p) with p = √λ / Σ√λ.
+
+    Raises
+    ------
+    ValueError
+        If there are not two different positive eigenvalues.
     """
     positive = eigenvalues[eigenvalues > 0]
     fit = fit_power_law(positive, sides="both")
+    if fit is None:
+        raise ValueError("eigenvalues: fewer than two different positive ones; a power law needs a spread")
     singular = np.sqrt(positive)
     share = singular / singular.sum()
     stable = eigenvalues.sum() / eigenvalues[-1]
@@ -150,7 +157,7 @@ def simulate_chance(shape: tuple[float, float], draws: int, rng: np.random.Gener
     ------
     ValueError
         If `draws` is below 1 or the shape has no Gaussian null.
-    """  # noqa: DOC502
+    """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
     rng = np.random.default_rng(rng)
@@ -176,8 +183,8 @@ class Standardisation:
 def standardisation(quantity: str, shape: tuple[float, float]) -> Standardisation:
     """Return the map under which the null of a quantity is interpolated between shapes.
 
-    The spread of the null is far smaller than its change from one shape to the next (the effective rank of a 4096 × 4096
-    matrix is known to about one part in 10⁴), so what is interpolated is the deviation from the known limit:
+    The spread of the null is far smaller than its change from one shape to the next (the effective rank of a
+    4096 × 4096 matrix varies by one part in 10⁴), so what is interpolated is the deviation from a known limit:
 
     - exponent: log((alpha - 1) √(n/m)); the eigenvalues' relative spread is proportional to √(n/m) for long matrices;
     - distance: itself;
@@ -206,7 +213,7 @@ def standardisation(quantity: str, shape: tuple[float, float]) -> Standardisatio
     ----------
     .. [1] I. M. Johnstone, "On the distribution of the largest eigenvalue in principal components analysis",
        Annals of Statistics 29 (2001); with n - ½ and m - ½ as in Z. Ma, Bernoulli 18 (2012).
-    """  # noqa: DOC502
+    """
     n, m = gaussian_shape(shape)
     if quantity == "power_law.alpha":
         root = np.sqrt(n / m)
@@ -241,12 +248,17 @@ def marchenko_pastur_rank_shortfall(ratio: float) -> float:
     Returns
     -------
     float
-        Relative shortfall of the effective rank, about c/4 for long matrices.
+        Relative shortfall of the effective rank, about c/8 for long matrices.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(512)
+    nodes, weights = _quadrature()
     theta = np.pi * (nodes + 1) / 2
     value = 1 + ratio + 2 * np.sqrt(ratio) * np.cos(theta)
     share = weights * np.sin(theta) ** 2 / value
     first = np.sum(share * np.sqrt(value))
     entropy = np.sum(share * np.sqrt(value) * np.log(value)) / (2 * first)
     return float(-np.expm1(np.log(first) - entropy))
+
+
+@lru_cache(maxsize=1)
+def _quadrature() -> tuple[Vector, Vector]:
+    return np.polynomial.legendre.leggauss(256)

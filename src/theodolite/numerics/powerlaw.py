@@ -14,19 +14,33 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PowerLawFit", "Sides", "alpha_interval", "fit_power_law", "fit_small_sample", "hill"]
+__all__ = [
+    "INFLATION",
+    "SMALL_SAMPLE",
+    "PowerLawFit",
+    "Sides",
+    "alpha_interval",
+    "fit_power_law",
+    "fit_small_sample",
+    "hill",
+]
 
 Vector = NDArray[np.float64]
 Sides = Literal["both", "left"]
 
+INFLATION = 1.5
+"""How much wider than its printed standard error the exponent is taken to scatter."""
+
 SMALL_SAMPLE = 20
+"""Below this many elements WeightWatcher 0.7.7 takes its small-sample path."""
+
 _SHORTEST_SMALL_TAIL = 8
-_PROBES = 16
 _SLACK = 1e-12  # a bound and the distance it bounds are rounded apart
 
 
@@ -135,13 +149,15 @@ def fit_small_sample(sample: ArrayLike) -> PowerLawFit | None:
     starts, rates = starts[usable], rates[usable]
     if starts.size == 0:
         return None
-    distances = [_distance(logs, int(start), float(rate), "left", False) for start, rate in zip(starts, rates, strict=True)]
+    distances = [
+        _distance(logs, int(start), float(rate), "left", False) for start, rate in zip(starts, rates, strict=True)
+    ]
     at = int(np.argmin(distances))
     return _fit(ordered, int(starts[at]), float(rates[at]), distances[at])
 
 
 def hill(sample: ArrayLike, tail_size: int) -> float | None:
-    """Exponent from the largest elements, their number given.
+    """Estimate the exponent from the largest elements, their number given.
 
     Parameters
     ----------
@@ -174,7 +190,49 @@ def hill(sample: ArrayLike, tail_size: int) -> float | None:
 
 
 def alpha_interval(alpha: float, sigma: float, *, level: float = 0.95) -> tuple[float, float, float]:
-    raise NotImplementedError
+    """Give the exponent's uncertainty with the search for the start of the tail counted in.
+
+    The printed ``sigma = (alpha - 1) / sqrt(m)`` is the standard error of a tail whose start was known beforehand.
+    Over seeded Pareto draws of 20 to 4000 elements the true spread about the exponent is 1.05 to 1.15 times `sigma`
+    overall, and 1.3 to 1.55 times where the search settles on less than half of the sample; with a flat or falling
+    body below a Pareto tail of at least 30 elements it is 1.1 to 1.6 times. (The spread is independent of the exponent,
+    because ``alpha - 1`` is a rate of the logarithms.) The inflation shipped is 1.5. It can't help where the sample
+    has no power-law tail, or one of fewer than about 30 elements: there the search settles in the body.
+
+    Parameters
+    ----------
+    alpha : float
+        Fitted exponent.
+    sigma : float
+        Its printed standard error.
+    level : float
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    se : float
+        ``INFLATION * sigma``.
+    low : float
+        Lower end, not below 1, where no law has an exponent.
+    high : float
+        Upper end.
+
+    Raises
+    ------
+    ValueError
+        If `level` is not inside (0, 1).
+
+    Examples
+    --------
+    >>> se, low, high = alpha_interval(3.0, 0.1)
+    >>> round(se, 3), round(low, 3), round(high, 3)
+    (0.15, 2.706, 3.294)
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level: got {level}; expected a number between 0 and 1, such as 0.95")
+    se = INFLATION * sigma
+    reach = NormalDist().inv_cdf(0.5 + level / 2.0) * se
+    return se, max(1.0, alpha - reach), alpha + reach
 
 
 def _checked(sample: ArrayLike) -> Vector:
@@ -202,11 +260,9 @@ def _exponents(logs: Vector, starts: NDArray[np.int64]) -> Vector:
 
 
 def _truncated_exponents(logs: Vector, starts: NDArray[np.int64]) -> Vector:
-    """Return ``alpha - 1`` by maximum likelihood on ``[xmin, max]``; NaN where it is not positive.
-
-    With y = log(x / xmin) on [0, T] the mean of y over T is h(t) = 1/t - 1/(exp(t) - 1) at t = (alpha - 1) T. h falls
-    and is convex, so Newton's method from the left of the root climbs to it without overshooting.
-    """
+    """Return ``alpha - 1`` by maximum likelihood on ``[xmin, max]``; NaN where it is not positive."""
+    # With y = log(x / xmin) on [0, T] the mean of y over T is h(t) = 1/t - 1/(exp(t) - 1) at t = (alpha - 1) T. h falls
+    # and is convex, so Newton's method from the left of the root climbs to it without overshooting.
     spans = -logs[starts]
     means = 1.0 / (_exponents(logs, starts) * spans)
     t = np.full(starts.size, np.nan)
@@ -246,7 +302,8 @@ def _nearest(
 def _bounds(logs: Vector, starts: NDArray[np.int64], rates: Vector, sides: Sides, truncated: bool) -> Vector:
     """Return a lower bound on each candidate's distance: its gap at a few probe points."""
     sizes = logs.size - starts
-    share = (np.arange(_PROBES) + 0.5) / _PROBES
+    probes = min(max(logs.size // 16, 16), 48)
+    share = (np.arange(probes) + 0.5) / probes
     ranks = (sizes[:, None] * share).astype(np.int64)
     below = -np.expm1(-rates[:, None] * (logs[starts[:, None] + ranks] - logs[starts][:, None]))
     if truncated:

@@ -157,8 +157,8 @@ class _Transfer(Matrix):
         phases = np.exp(-2j * np.pi / self.input_size * (waves @ places.T))
         by_group = taps.reshape(len(places), groups, -1, taps.shape[2])
         if groups == 1:
-            return np.tensordot(phases, by_group[:, 0], axes=1)
-        return np.einsum("fp,pfoi->foi", phases, by_group[:, group])
+            return np.asarray(np.tensordot(phases, by_group[:, 0], axes=1))
+        return np.asarray(np.einsum("fp,pfoi->foi", phases, by_group[:, group]))
 
 
 def _channels_first(stored: NDArray[Any], turned: bool, groups: int) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from theodolite.sources.errors import CheckpointError
 
 _READ_AT_ONCE = 1 << 30
+_CHECK = "Check its permissions and the disk."
 
 
 class _Descriptor:
@@ -124,7 +125,7 @@ class SourceFile:
             try:
                 count = descriptor.read_into(buffer[done : done + _READ_AT_ONCE], offset + done)
             except OSError as error:
-                raise _unreadable(self.path, error) from error
+                raise CheckpointError(_cause(error), file=self.path, remedy=_CHECK) from error
             if count == 0:
                 raise CheckpointError(
                     f"the file ends {len(buffer) - done} bytes before the data it announces",
@@ -144,7 +145,7 @@ class SourceFile:
                     descriptor = _Descriptor(self.path)
                     status = os.fstat(descriptor.number)
                 except OSError as error:
-                    raise _unreadable(self.path, error) from error
+                    raise CheckpointError(_cause(error), file=self.path, remedy=_CHECK) from error
                 identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
                 if self._identity not in {None, identity}:
                     raise CheckpointError(
@@ -166,7 +167,5 @@ class SourceFile:
         return f"SourceFile({str(self.path)!r})"
 
 
-def _unreadable(path: Path, error: OSError) -> CheckpointError:
-    return CheckpointError(
-        f"the file cannot be read ({error.strerror or error})", file=path, remedy="Check its permissions and the disk."
-    )
+def _cause(error: OSError) -> str:
+    return f"the file cannot be read ({error.strerror or error})"

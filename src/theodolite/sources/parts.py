@@ -170,7 +170,11 @@ class Cut(Matrix):
         whole = len(columns) == 1 and columns[0] == range(self._columns)
         if not whole:
             blocks = [np.concatenate([block[:, _slice(c)] for c in columns], axis=1) for block in blocks]
-        return blocks[0] if len(blocks) == 1 else np.concatenate([np.empty((0, sum(map(len, columns))), self.dtype), *blocks])
+        return (
+            blocks[0]
+            if len(blocks) == 1
+            else np.concatenate([np.empty((0, sum(map(len, columns))), self.dtype), *blocks])
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -146,7 +146,7 @@ class FileTensor(StoredTensor):
     def _at(self, offset: int, shape: tuple[int, ...]) -> NDArray[np.generic]:
         block = np.empty(math.prod(shape) * self.dtype.itemsize, dtype=np.uint8)
         if block.size:
-            self.file.read_into(memoryview(block), offset)
+            self.file.read_into(block.data, offset)
         return block.view(self.dtype).reshape(shape)
 
 
@@ -221,4 +221,4 @@ def as_bytes(array: NDArray[np.generic]) -> memoryview:
     """
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

@@ -57,7 +57,9 @@ def parse_object(data: bytes | bytearray, *, file: Path, what: str, depth: int) 
     except CheckpointError:
         raise
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"the {what} is not valid JSON ({shown(str(error))})", file=file, remedy=remedy) from error
+        raise CheckpointError(
+            f"the {what} is not valid JSON ({shown(str(error))})", file=file, remedy=remedy
+        ) from error
     if not isinstance(parsed, dict):
         raise CheckpointError(f"the {what} is not a JSON object", file=file, remedy=remedy)
     return parsed

@@ -1,0 +1,67 @@
+"""How a command ends: its exit codes, and the one line that an expected error becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    GATE = 1
+    """A limit that the user set was violated."""
+    USAGE = 2
+    """The command was called wrongly."""
+    SOME_FAILED = 3
+    """Everything ran, and some readings failed."""
+    UNREADABLE = 4
+    """The input can't be read."""
+    INTERRUPTED = 130
+    """Stopped by the user; what was done is kept."""
+
+
+class CommandError(Exception):
+    """An error that the user can mend; it is printed as one line and its remedy, without a traceback.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong.
+    remedy : str
+        What to do about it.
+    code : Exit
+        The exit code.
+    """
+
+    def __init__(self, problem: str, remedy: str = "", code: Exit = Exit.USAGE) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.code = code
+        super().__init__(f"{problem} {remedy}".strip())
+
+
+@contextmanager
+def reading_input() -> Iterator[None]:
+    """Turn an unreadable checkpoint into a `CommandError` with exit code 4.
+
+    Yields
+    ------
+    None
+        While the input is read.
+
+    Raises
+    ------
+    CommandError
+        In place of a `CheckpointError`.
+    """
+    from theodolite.sources import CheckpointError
+
+    try:
+        yield
+    except CheckpointError as error:
+        remedy = getattr(error, "remedy", "")
+        problem = str(error).removesuffix(remedy).rstrip().removesuffix(".") if remedy else str(error)
+        raise CommandError(problem, remedy, Exit.UNREADABLE) from error

@@ -1,0 +1,119 @@
+"""``theodolite report``: the report of runs that were made before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from theodolite.core import Readings
+
+USAGE = "theodolite report RUN... [OPTIONS]"
+EXAMPLES = """\
+Examples
+
+  theodolite report minilm.theodolite                HTML, in the run folder
+  theodolite report minilm.theodolite -o report.md   Markdown, by the ending
+  theodolite report a.theodolite b.theodolite        two runs on one page
+  theodolite report minilm.theodolite -o - --format md | less"""
+
+Format = Literal["html", "md", "json"]
+_BY_SUFFIX: dict[str, Format] = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md", ".json": "json"}
+
+
+def report(
+    *runs: Annotated[str, Parameter(name="RUN", required=True, help="Run folders, as theodolite survey makes them.")],
+    output: Annotated[
+        Path | None,
+        Parameter(
+            name=["--output", "-o"],
+            allow_leading_hyphen=True,
+            help="The file; - is standard output. [default: RUN/report.html]",
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option is called --format
+        Format | None, Parameter(help="[default: by the ending of the file, else html]")
+    ] = None,
+) -> int:
+    """Write the report of runs: one page that needs no network.
+
+    Parameters
+    ----------
+    *runs : str
+        Run folders.
+    output : Path, optional
+        The file; ``-`` is standard output.
+    format : {"html", "md", "json"}, optional
+        What to write.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    CommandError
+        If the file can't be written.
+    """
+    from theodolite.cli.display import machine_lines, say_path, stdout
+    from theodolite.cli.exits import CommandError
+    from theodolite.reports import report as write
+
+    chosen: Format = format or (_BY_SUFFIX.get(output.suffix.lower(), "html") if output is not None else "html")
+    readings = read_runs(runs)
+    if output is not None and str(output) == "-":
+        machine_lines([str(write(readings, format=chosen)).rstrip("\n")])
+        return 0
+    target = output or (Path(runs[0]) if len(runs) == 1 else Path()) / f"report.{chosen}"
+    try:
+        write(readings, target, format=chosen)
+    except OSError as error:
+        raise CommandError(
+            f"{os.fspath(target)} can't be written: {error.strerror or error}.", "Choose another file with -o."
+        ) from error
+    say_path(stdout(), "Report", target)
+    return 0
+
+
+def read_runs(runs: Sequence[str]) -> Readings:
+    """Read run folders as one.
+
+    Parameters
+    ----------
+    runs : sequence of str
+        Run folders.
+
+    Returns
+    -------
+    Readings
+        What they hold together.
+
+    Raises
+    ------
+    CommandError
+        If one is no run, or two speak differently of the same tensor.
+    """
+    import functools
+    import operator
+
+    from theodolite.cli.exits import CommandError, Exit
+    from theodolite.surveys import RunFolderError, read_run
+
+    found = []
+    for run in runs:
+        try:
+            found.append(read_run(run))
+        except RunFolderError as error:
+            raise CommandError(f"{error}.", "", Exit.UNREADABLE) from error
+        except OSError as error:
+            raise CommandError(f"{run} can't be read: {error.strerror or error}.", "", Exit.UNREADABLE) from error
+    try:
+        together: Readings = functools.reduce(operator.add, found)
+    except ValueError as error:
+        raise CommandError(str(error), "Report on the runs one by one.") from error
+    return together

@@ -1,0 +1,150 @@
+"""The report as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from theodolite.core.readings import Readings
+from theodolite.reports import sections
+from theodolite.reports.charts.theme import DARK, LIGHT, SHAPES
+from theodolite.reports.layers import number_text
+from theodolite.reports.payload import payload, script_json
+from theodolite.reports.questions import VERDICTS, percentile_text
+from theodolite.reports.summary import Summary, named, summary
+
+SCRIPTS = ("elements.js", "state.js", "charts.js", "layer.js", "table.js", "start.js")
+"""The page's code, in order; one module together with the Vega bundle."""
+
+
+def page(readings: Readings) -> str:
+    """Write a survey as an HTML page.
+
+    Parameters
+    ----------
+    readings : Readings
+        What the survey gave.
+
+    Returns
+    -------
+    str
+        The page: styles, code and data inside, under a content security policy that lets nothing else in.
+    """
+    told = summary(readings)
+    style = _template("page.css.jinja").render(light=LIGHT.colours(), dark=DARK.colours()).strip()
+    script = inline_script(bundle())
+    return _template("page.html.jinja").render(
+        title=_title(told),
+        models=[_model(readings, one) for one in told],
+        citations=sections.citations(readings),
+        policy=policy(script, style),
+        style=_safe(style),
+        script=_safe(script),
+        data=_safe(script_json(payload(readings, told))),
+        shapes=dict(zip(VERDICTS, SHAPES.values(), strict=True)),
+        verdicts=VERDICTS,
+    )
+
+
+def _model(readings: Readings, one: Summary) -> dict[str, Any]:
+    return {
+        "told": one,
+        "provenance": sections.provenance(readings, one.model),
+        "findings": sections.findings(one),
+        "listed": sections.listed(readings, one.model),
+        "refused": sections.refused(readings, one.model),
+        "whole": sections.whole_model(readings, one.model),
+    }
+
+
+def _title(told: Sequence[Summary]) -> str:
+    names = [one.model for one in told]
+    if len(names) <= 1:
+        return names[0] if names else "An empty survey"
+    return f"{names[0]} and {len(names) - 1} more"
+
+
+@lru_cache(maxsize=1)
+def bundle() -> str:
+    """Put the page's code and the libraries it draws with into one script.
+
+    Returns
+    -------
+    str
+        An ES module without imports. Naming Vega-Embed alone leaves the rest of the bundle's exports out.
+    """
+    import vl_convert
+
+    folder = files("theodolite.reports") / "templates"
+    code = "\n".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    bundled: str = vl_convert.javascript_bundle(code)
+    return bundled
+
+
+def inline_script(code: str) -> str:
+    """Write code so that HTML can't take part of it for the end of the script.
+
+    Parameters
+    ----------
+    code : str
+        JavaScript.
+
+    Returns
+    -------
+    str
+        JavaScript that does the same.
+    """
+    return re.sub(r"<(/script|!--|script)", r"\\x3c\1", code, flags=re.IGNORECASE).replace("\r", "")
+
+
+def policy(script: str, style: str) -> str:
+    """Write the content security policy: nothing from outside, this script and this style alone.
+
+    Parameters
+    ----------
+    script, style : str
+        Exactly what stands in the elements.
+
+    Returns
+    -------
+    str
+        The policy.
+    """
+    return (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _safe(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - our own style and code, and JSON whose signs are escaped
+
+
+@lru_cache(maxsize=8)
+def _template(name: str) -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader("theodolite.reports", "templates"),
+        autoescape=select_autoescape(("html.jinja", "html")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number_text, "percentile": percentile_text, "named": named, "count": _count}
+    return environment.get_template(name)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", "\u202f")

@@ -1,0 +1,222 @@
+"""What the page's code works on: readings, verdicts, spectra and charts as one compact JSON value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+import altair as alt
+
+from theodolite.catalogue import measures
+from theodolite.core.outcomes import Outcome
+from theodolite.core.readings import Readings
+from theodolite.reports.charts import (
+    Quantity,
+    depth_chart,
+    quantities_of,
+    role_chart,
+    spectrum_chart,
+    spectrum_data,
+    verdict_map,
+)
+from theodolite.reports.charts.rows import places
+from theodolite.reports.charts.theme import SHAPES, VARIABLES, vega_config
+from theodolite.reports.layers import Layer
+from theodolite.reports.questions import QUESTIONS, VERDICTS, Judgement
+from theodolite.reports.summary import Summary
+
+COLUMNS = (
+    ("power_law.alpha", "alpha", False),
+    ("power_law.distance", "distance", False),
+    ("stable_rank", "stable rank", False),
+    ("effective_rank", "effective rank / n", True),
+    ("spectral_norm", "spectral norm", False),
+    ("frobenius_norm", "Frobenius norm", False),
+)
+"""Readings that the table of layers shows: name, heading, and whether as a share of the number of eigenvalues."""
+
+TITLE, FORMAT = "{title}", "{format}"
+"""What stands in a chart where the page's code writes the title and the format of the quantity that is shown."""
+
+_DIGITS = {"reading": 6, "spectrum": 4}
+
+
+def payload(readings: Readings, told: Sequence[Summary]) -> dict[str, Any]:
+    """Gather everything that the page's code draws.
+
+    Parameters
+    ----------
+    readings : Readings
+        What a survey gave; its arrays are thinned out to at most 256 order statistics each.
+    told : sequence of Summary
+        The judgements, model by model.
+
+    Returns
+    -------
+    dict
+        A JSON value.
+    """
+    judgements = [judgement for one in told for judgement in one.judgements]
+    layers = [judgement.layer for judgement in judgements]
+    offered = quantities_of(layers)
+    return {
+        "verdicts": list(VERDICTS),
+        "shapes": list(SHAPES.values()),
+        "questions": [{"asks": question.asks, "verdict": question.verdict} for question in QUESTIONS],
+        "models": _models(told),
+        "layers": [_layer(judgement) for judgement in judgements],
+        "readings": _columns(layers),
+        "columns": [
+            {"name": name, "title": title, "share": share}
+            for name, title, share in COLUMNS
+            if any(name in layer.rows for layer in layers)
+        ],
+        "spectra": [_spectrum(readings, layer) for layer in layers],
+        "quantities": [
+            {
+                "name": quantity.name,
+                "title": quantity.title,
+                "format": quantity.format,
+                "share": quantity.share,
+                "log": quantity.scale == "log",
+                "kind": kind_of(quantity),
+            }
+            for quantity in offered
+        ],
+        "charts": {kind_of(quantity): _layer_charts(quantity.scale, quantity.strong_low) for quantity in offered},
+        "spectrum": _spectrum_spec(),
+        "config": vega_config(VARIABLES),
+    }
+
+
+def script_json(value: Any) -> str:
+    """Write JSON that can stand inside a script element.
+
+    Parameters
+    ----------
+    value : JSON-able
+        The value; its strings are not trusted.
+
+    Returns
+    -------
+    str
+        JSON without any sign that HTML or JavaScript could read as its own.
+    """
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _models(told: Sequence[Summary]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    start = 0
+    for one in told:
+        where, axis = places(one.judgements)
+        stop = start + len(one.judgements)
+        found.append({"name": one.model, "start": start, "stop": stop, "axis": axis, "places": where})
+        start = stop
+    return found
+
+
+def _layer(judgement: Judgement) -> dict[str, Any]:
+    layer, target = judgement.layer, judgement.layer.target
+    return {
+        "name": layer.name,
+        "id": target.target,
+        "role": target.role,
+        "block": target.block,
+        "shape": list(target.shape),
+        "count": layer.eigenvalue_count,
+        "dtype": target.dtype,
+        "view": target.view,
+        "parameters": target.parameters,
+        "verdicts": [VERDICTS.index(verdict) for verdict in judgement.verdicts],
+        "apart": judgement.apart,
+        "answers": [[answer.holds, [[check.holds, check.says] for check in answer.checks]] for answer in judgement.answers],
+    }
+
+
+def _columns(layers: Sequence[Layer]) -> dict[str, Any]:
+    """Lay the readings out by name: one list a number, and the reasons where there is none."""
+    known = measures()
+    found: dict[str, Any] = {}
+    for name in dict.fromkeys(name for layer in layers for name in layer.rows):
+        rows = [layer.rows.get(name) for layer in layers]
+        first = next(row for row in rows if row is not None)
+        field = known[first.measure].traits.fields.get(first.field) if first.measure in known else None
+        column: dict[str, Any] = {"unit": first.unit, "reads": field.reads if field else ""}
+        for part in ("value", "low", "high", "chance", "percentile"):
+            numbers = [None if row is None else _rounded(getattr(row, part), "reading") for row in rows]
+            if any(number is not None for number in numbers):
+                column[part] = numbers
+        said = {i: _outcome(row.outcome, row.note) for i, row in enumerate(rows) if row is not None and row.outcome}
+        found[name] = column | ({"said": said} if said else {})
+    return found
+
+
+def _outcome(name: str, note: str) -> str:
+    return f"{Outcome[name].cause}{f' ({note})' if note else ''}"
+
+
+def _spectrum(readings: Readings, layer: Layer) -> dict[str, Any] | None:
+    data = spectrum_data(readings, layer)
+    if data is None:
+        return None
+    return {
+        name: [[_rounded(x, "spectrum") for x, _ in pairs], [_rounded(y, "spectrum") for _, y in pairs]]
+        for name, pairs in (
+            ("points", list(zip(data.eigenvalues, data.ranks, strict=True))),
+            ("tail", data.tail),
+            ("chance", data.chance),
+        )
+    }
+
+
+def _rounded(number: float | None, what: str) -> float | int | None:
+    if number is None or isinstance(number, int):
+        return number
+    short = float(f"{number:.{_DIGITS[what]}g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+
+
+def kind_of(quantity: Quantity) -> str:
+    """Name the kind of chart that a quantity needs; quantities of one kind share their charts.
+
+    Parameters
+    ----------
+    quantity : Quantity
+        The quantity.
+
+    Returns
+    -------
+    str
+        Its scale, and whether low values are the strong ones.
+    """
+    return f"{quantity.scale}{'-low' if quantity.strong_low else ''}"
+
+
+@lru_cache(maxsize=8)
+def _layer_charts(scale: Literal["log", "linear"], strong_low: bool) -> dict[str, Any]:
+    # The page's code puts a quantity's own title and format in the place of these.
+    any_quantity = Quantity("", TITLE, scale, FORMAT, strong_low=strong_low)
+    with alt.utils.schemapi.debug_mode(False):
+        return {
+            "map": _spec(verdict_map(any_quantity)),
+            "depth": _spec(depth_chart(any_quantity)),
+            "roles": _spec(role_chart(any_quantity)),
+        }
+
+
+@lru_cache(maxsize=1)
+def _spectrum_spec() -> dict[str, Any]:
+    with alt.utils.schemapi.debug_mode(False):
+        return _spec(spectrum_chart())
+
+
+def _spec(chart: Any) -> dict[str, Any]:
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    spec.pop("config", None)
+    return spec

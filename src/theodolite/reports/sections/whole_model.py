@@ -1,0 +1,54 @@
+"""Rows that speak of the model as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from theodolite.core.readings import Readings
+from theodolite.core.rows import MODEL
+
+STATISTICS = ("mean", "median", "weighted_mean", "count")
+
+
+@dataclass(frozen=True)
+class WholeModel:
+    """One field over all layers of a model.
+
+    Attributes
+    ----------
+    name : str
+        ``"power_law.alpha"``, or the measure alone for a scalar measure.
+    statistics : dict of str to float or None
+        Mean, median, mean weighted by parameters, and the number of layers that have a value.
+    """
+
+    name: str
+    statistics: dict[str, float | None]
+
+
+def whole_model(readings: Readings, model: str) -> tuple[WholeModel, ...]:
+    """Collect the rows of a model as a whole.
+
+    Parameters
+    ----------
+    readings : Readings
+        What a survey gave.
+    model : str
+        The model.
+
+    Returns
+    -------
+    tuple of WholeModel
+        In the order of the readings.
+    """
+    found: dict[str, dict[str, float | None]] = {}
+    for row in readings.rows:
+        target = readings.target(row.target)
+        if target.model != model or target.module != MODEL:
+            continue
+        field, _, statistic = row.field.rpartition(".")
+        if statistic not in STATISTICS:
+            continue
+        name = row.measure if field in ("", "value") else f"{row.measure}.{field}"
+        found.setdefault(name, dict.fromkeys(STATISTICS))[statistic] = row.value
+    return tuple(WholeModel(name, statistics) for name, statistics in found.items())

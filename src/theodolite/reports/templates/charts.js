@@ -1,0 +1,166 @@
+const views = {};
+const widest = { map: 760, roles: 640, spectrum: 480 };
+
+const options = {
+  ast: true,
+  actions: false,
+  renderer: "svg",
+  defaultStyle: false,
+  config: survey.config,
+  tooltip: { disableDefaultStyle: true, offsetX: 14, offsetY: 14 },
+};
+
+function chartRows(quantity) {
+  const shown = (layer, number) => (quantity.share ? shareOf(layer, number) : number);
+  const roles = [...new Set(layersOfModel().map((layer) => survey.layers[layer].role))];
+  return layersOfModel()
+    .filter((layer) => {
+      const value = reading(quantity.name, layer);
+      return value !== null && !(quantity.log && value <= 0);
+    })
+    .map((layer) => {
+      const about = survey.layers[layer];
+      const [order, place] = placeOf(layer);
+      const row = { i: layer, layer: about.name, role: about.role, role_order: roles.indexOf(about.role), order, place };
+      row.apart = Boolean(about.apart);
+      row.verdict = survey.verdicts[about.verdicts[0]];
+      for (const part of ["value", "low", "high", "chance"]) row[part] = shown(layer, reading(quantity.name, layer, part));
+      row.percentile = reading(quantity.name, layer, "percentile");
+      return row;
+    });
+}
+
+const inner = (element) => Math.max(240, element.clientWidth);
+
+// Charts are shared by all quantities of one kind; this one's words are put in.
+function chartOf(quantity, name) {
+  const text = JSON.stringify(survey.charts[quantity.kind][name]);
+  return JSON.parse(text.replaceAll('"{title}"', JSON.stringify(quantity.title)).replaceAll('"{format}"', JSON.stringify(quantity.format)));
+}
+
+// Apart layers have no place along the depth of the model.
+function mapSpec(quantity, rows) {
+  const placed = rows.filter((row) => !["embedding", "head"].includes(row.role));
+  const columns = new Set(placed.map((row) => row.place)).size || 1;
+  const labels = 110;
+  const step = Math.max(6, Math.min(58, (inner(byId("map")) - labels) / columns));
+  const spec = chartOf(quantity, "map");
+  spec.width = { step };
+  spec.height = { step: Math.max(16, Math.min(36, 0.75 * step + 8)) };
+  setParam(spec, "digits", step >= 38);
+  setParam(spec, "glyph", Math.min(70, 0.4 * step * step));
+  setAxis(spec, survey.models[state.model].axis);
+  return [spec, placed];
+}
+
+function depthSpec(quantity, rows) {
+  const placed = rows.filter((row) => !["embedding", "head"].includes(row.role));
+  const panels = new Set(placed.map((row) => row.role)).size || 1;
+  const room = inner(byId("depth")) - 40;
+  const columns = Math.max(1, Math.min(panels, Math.floor(room / 150)));
+  const even = Math.ceil(panels / Math.ceil(panels / columns));
+  const spec = chartOf(quantity, "depth");
+  spec.columns = even;
+  spec.spec.width = Math.min(560, Math.floor(room / even) - 20);
+  spec.spec.height = panels > 2 ? 130 : 190;
+  setAxis(spec.spec, survey.models[state.model].axis);
+  return [spec, placed];
+}
+
+function rolesSpec(quantity, rows) {
+  const spec = chartOf(quantity, "roles");
+  spec.width = Math.min(widest.roles, inner(byId("roles")) - 96);
+  return [spec, rows];
+}
+
+function setParam(spec, name, value) {
+  spec.params.find((param) => param.name === name).value = value;
+}
+
+function setAxis(spec, title) {
+  for (const layer of spec.layer) if (layer.encoding?.x) layer.encoding.x.title = title;
+}
+
+let drawing = 0;
+
+async function drawLayers() {
+  if (!survey.quantities.length || !survey.models.length) return;
+  const turn = ++drawing;
+  const quantity = survey.quantities[state.quantity];
+  const rows = chartRows(quantity);
+  const made = { map: mapSpec, depth: depthSpec, roles: rolesSpec };
+  for (const [id, build] of Object.entries(made)) {
+    const [spec, shown] = build(quantity, rows);
+    setParam(spec, "chosen", state.chosen);
+    spec.datasets = { ...spec.datasets, layers: shown };
+    const { view } = await vegaEmbed(byId(id), spec, options);
+    if (turn !== drawing) return view.finalize();
+    views[id]?.finalize();
+    views[id] = view;
+    view.addEventListener("click", (_, item) => choose(item?.datum?.i ?? -1));
+    view.addSignalListener("chosen", (_, layer) => choose(layer));
+    byId(id).classList.toggle("empty", shown.length === 0);
+  }
+}
+
+async function drawSpectrum() {
+  const data = survey.spectra[state.chosen];
+  const box = byId("spectrum");
+  const key = byId("spectrum-key");
+  views.spectrum?.finalize();
+  delete views.spectrum;
+  if (!data) {
+    box.replaceChildren();
+    key.textContent = "No eigenvalues were kept with these readings.";
+    return;
+  }
+  const chosen = state.chosen;
+  const spec = structuredClone(survey.spectrum);
+  const rows = ([x, y]) => x.map((value, index) => ({ x: value, y: y[index] }));
+  spec.datasets = Object.fromEntries(Object.entries(data).map(([name, columns]) => [name, rows(columns)]));
+  spec.width = Math.min(widest.spectrum, inner(box) - 62);
+  spec.height = Math.round(0.74 * spec.width);
+  const { view } = await vegaEmbed(box, spec, options);
+  if (chosen !== state.chosen) return view.finalize();
+  views.spectrum = view;
+  const alpha = numberText(reading("power_law.alpha", chosen));
+  const words = [make("span", { class: "swatch dots" }), "eigenvalues"];
+  if (data.tail[0].length) words.push(make("span", { class: "swatch tail" }), `fitted tail, alpha ${alpha}, from xmin on`);
+  if (data.chance[0].length) words.push(make("span", { class: "swatch chance" }), "Gaussian matrix of the same shape and norm");
+  key.replaceChildren(...words);
+}
+
+on("chosen", () => {
+  for (const id of ["map", "depth", "roles"]) {
+    const view = views[id];
+    if (view && view.signal("chosen") !== state.chosen) view.signal("chosen", state.chosen).run();
+  }
+  drawSpectrum();
+});
+on("model", drawLayers);
+on("quantity", drawLayers);
+
+const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+function listenToKeys(id) {
+  byId(id).addEventListener("keydown", (event) => {
+    const move = moves[event.key];
+    if (!move || state.chosen < 0) return;
+    event.preventDefault();
+    choose(neighbour(state.chosen, ...move));
+  });
+}
+
+function redrawOnResize() {
+  let width = byId("map").clientWidth;
+  let waiting = 0;
+  new ResizeObserver(() => {
+    if (Math.abs(byId("map").clientWidth - width) < 12) return;
+    width = byId("map").clientWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      drawLayers();
+      drawSpectrum();
+    }, 120);
+  }).observe(byId("map"));
+}

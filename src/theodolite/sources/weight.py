@@ -1,0 +1,328 @@
+"""One tensor of a checkpoint: what it is, and the matrices it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.sources.anatomy import Anatomy, module_of
+from theodolite.sources.convolutions import Kernel, operator, slices, squeezed, unfold
+from theodolite.sources.errors import CheckpointError
+from theodolite.sources.listing import listed_because
+from theodolite.sources.packing import Cutting, Piece, cutting
+from theodolite.sources.parts import Cut, Matrix, Rearranged
+from theodolite.sources.record import Record
+from theodolite.sources.roles import role_of
+from theodolite.sources.stored import StoredTensor
+from theodolite.sources.weightwatcher import choose
+
+if TYPE_CHECKING:
+    from theodolite.core.views import Spectrum
+
+KernelView = Literal["unfold", "slices", "fft"]
+Convention = Literal["theodolite", "weightwatcher"]
+_HEADED = re.compile(r"(^|\.)W_[QKV]$")
+_TURNED_CONV = re.compile(
+    r"(^|[._])(deconv\w*|\w*conv_?trans(pose)?\w*|transposed_conv|upconv\w*|ups\.\d+)(\.|$)", re.IGNORECASE
+)
+
+
+class Weight:
+    """One tensor of a checkpoint; nothing is read before it is asked for.
+
+    Attributes
+    ----------
+    name : str
+        Its name as stored, without a uniform ``module.`` prefix and without the name of the dictionary around it.
+    shape : tuple of int
+        Its shape as stored.
+    dtype : str
+        Its element type: ``"F64"``, ``"F32"``, ``"F16"``, ``"BF16"``, ``"F8_E4M3"``, ``"F8_E5M2"``, ``"I8"``, ...
+    file : str or None
+        Name of the file that holds it.
+    block : int or None
+        Index of the block it belongs to.
+    """
+
+    def __init__(
+        self, name: str, record: Record, anatomy: Anatomy, block: int | None, tied: Callable[[str], str | None]
+    ) -> None:
+        self.name = name
+        self.shape = record.shape
+        self.dtype = record.dtype
+        self.file = record.file
+        self.block = block
+        self._record = record
+        self._anatomy = anatomy
+        self._tied = tied
+
+    @property
+    def module(self) -> str:
+        """Name of the layer: the tensor's without a final ``.weight``, ``.bias``, ``.gamma`` and the like.
+
+        Returns
+        -------
+        str
+            The name.
+        """
+        return module_of(self.name)
+
+    @property
+    def parameters(self) -> int:
+        """Number of elements.
+
+        Returns
+        -------
+        int
+            The product of the shape.
+        """
+        return math.prod(self.shape)
+
+    @cached_property
+    def _packed_role(self) -> str:
+        return role_of(self.name, self.shape, self._anatomy, self._record.layer)
+
+    @property
+    def role(self) -> str:
+        """What the tensor does; of a packed tensor, what its parts do is on them.
+
+        Returns
+        -------
+        str
+            One of query, key, value, output, gate, up, down, embedding, head, norm, conv, router, expert, adapter,
+            other; ``"qkv"`` for a packed projection.
+        """
+        return "up" if self._packed_role == "gate_up" else self._packed_role
+
+    @cached_property
+    def tied_to(self) -> str | None:
+        """Name of the tensor that this one is the same as.
+
+        Returns
+        -------
+        str or None
+            The first tensor with this content, None where it is this one.
+        """
+        return self._tied(self.name)
+
+    @cached_property
+    def listed_because(self) -> str | None:
+        """Why the tensor is listed and not measured.
+
+        Returns
+        -------
+        str or None
+            The reason, or None where it is measured.
+        """
+        reason = listed_because(self._record, self.name, self._packed_role, self._anatomy)
+        if reason is None and self.tied_to is not None:
+            return f"tied to {self.tied_to}, which is measured"
+        return reason
+
+    @cached_property
+    def remark(self) -> str | None:
+        """What could not be told about the tensor's parts, and what would help.
+
+        Returns
+        -------
+        str or None
+            A sentence, or None where nothing is in doubt.
+        """
+        return self._cutting.remark if self.listed_because is None and self._table is not None else None
+
+    def listing(self, convention: Convention = "theodolite") -> str | None:
+        """Say why the tensor is not measured under a convention.
+
+        Parameters
+        ----------
+        convention : {"theodolite", "weightwatcher"}
+            Whose choice of matrices.
+
+        Returns
+        -------
+        str or None
+            The reason, or None where it is measured.
+        """
+        if self.listed_because is not None or convention == "theodolite":
+            return self.listed_because
+        return choose(self.name, self._content, self.role, self._turned_conv).reason
+
+    def fingerprint(self) -> bytes:
+        """Hash the element type, the shape and the stored bytes.
+
+        Returns
+        -------
+        bytes
+            32 bytes of SHA-256; equal tensors have equal fingerprints whatever file holds them.
+        """
+        content = self._content if self._record.content is None else self._record.content
+        state = hashlib.sha256(f"{self.dtype}{self.shape}".encode())
+        for chunk in content.chunks():
+            state.update(chunk)
+        return state.digest()
+
+    def array(self) -> NDArray[Any]:
+        """Read the whole tensor.
+
+        Returns
+        -------
+        numpy.ndarray
+            The tensor in its stored shape and type (BF16 and FP8 as `ml_dtypes`).
+        """
+        return self._content.read()
+
+    def matrices(
+        self, view: KernelView = "unfold", convention: Convention = "theodolite", *, input_size: int = 32
+    ) -> dict[str, Matrix]:
+        """Name the matrices that the tensor holds, each out x in and read when it is used.
+
+        Parameters
+        ----------
+        view : {"unfold", "slices", "fft"}
+            How kernels of convolutions become matrices: one out x (in·sizes) matrix; a stack of one out x in matrix
+            per position of the kernel; a stack of one complex out x in matrix per spatial frequency of an input of
+            `input_size`, whose pooled singular values are those of the operator with circular padding and stride 1.
+        convention : {"theodolite", "weightwatcher"}
+            Whose choice of matrices; that of WeightWatcher 0.7.7 has its own view of convolutions.
+        input_size : int
+            Length of the input along each spatial axis, for ``view="fft"``.
+
+        Returns
+        -------
+        dict of str to Matrix
+            By part: ``""`` for a whole tensor; ``"query"``, ``"key"``, ``"value"``; ``"gate"``, ``"up"``;
+            ``"expert.3"``, ``"expert.3.gate"``; the gates of a recurrent layer. Empty where the tensor is listed.
+
+        Raises
+        ------
+        ValueError
+            If a choice is unknown.
+        """
+        if view not in {"unfold", "slices", "fft"}:
+            raise ValueError(f"view: got {view!r}; expected 'unfold', 'slices' or 'fft'")
+        if convention not in {"theodolite", "weightwatcher"}:
+            raise ValueError(f"convention: got {convention!r}; expected 'theodolite' or 'weightwatcher'")
+        if self.listed_because is not None:
+            return {}
+        if convention == "weightwatcher":
+            chosen = choose(self.name, self._content, self.role, self._turned_conv).matrix
+            return {} if chosen is None else {"": chosen}
+        if _HEADED.search(self.name) and len(self.shape) == 3:
+            return {"": self._heads()}
+        if self._table is not None:
+            return {piece.part: self._cut(piece) for piece in self._cutting.pieces}
+        kernel = Kernel(self._content, self._turned_conv, self._record.groups)
+        if view == "fft":
+            return {"": operator(kernel, input_size)}
+        return {"": unfold(kernel) if view == "unfold" else slices(kernel)}
+
+    def spectrum(
+        self, part: str | None = None, *, view: KernelView = "unfold", convention: Convention = "theodolite"
+    ) -> Spectrum:
+        """Look at the spectrum of one of the tensor's matrices.
+
+        Parameters
+        ----------
+        part : str, optional
+            Which part; needed only where there are several.
+        view : {"unfold", "slices", "fft"}
+            As for `matrices`.
+        convention : {"theodolite", "weightwatcher"}
+            As for `matrices`.
+
+        Returns
+        -------
+        Spectrum
+            A view that reads the matrix when it is first asked for something.
+
+        Raises
+        ------
+        ValueError
+            If the tensor is not measured, or there is no such part.
+        """
+        parts = self.matrices(view, convention)
+        if not parts:
+            raise ValueError(f"{self.name}: it is not measured: {self.listing(convention)}")
+        if part is None and len(parts) == 1:
+            return next(iter(parts.values())).spectrum()
+        if part not in parts:
+            shown = ", ".join(map(repr, list(parts)[:8])) + (", ..." if len(parts) > 8 else "")
+            raise ValueError(f"part: got {part!r}; {self.name} has the parts {shown}")
+        return parts[part].spectrum()
+
+    def __repr__(self) -> str:
+        because = f", listed: {self.listed_because}" if self.listed_because else ""
+        return (
+            f"Weight({self.name!r}, {' x '.join(map(str, self.shape)) or 'scalar'}, {self.dtype}, {self.role}{because})"
+        )
+
+    @property
+    def _content(self) -> StoredTensor:
+        if not isinstance(self._record.content, StoredTensor):
+            raise self._unreadable()
+        return self._record.content
+
+    @cached_property
+    def _table(self) -> tuple[int, ...] | None:
+        """The shape as a table or as a stack of experts; None for kernels of convolutions."""
+        if len(self.shape) == 2:
+            return self.shape
+        if len(self.shape) == 3 and self._packed_role == "expert":
+            return self.shape
+        if re.search(r"(^|\.)W_O$", self.name) and len(self.shape) == 3:
+            return (self.shape[0] * self.shape[1], self.shape[2])
+        if self._packed_role in {"embedding", "head"} or not self.name.endswith("weight"):
+            tight = squeezed(self.shape)
+            return tight if len(tight) == 2 and self.shape[-1] == tight[-1] else None
+        return None
+
+    @cached_property
+    def _cutting(self) -> Cutting:
+        table = self._table or self.shape
+        if re.search(r"(^|\.)W_O$", self.name) and len(self.shape) == 3:
+            return Cutting([Piece("", "output", (range(table[0]),), (range(table[1]),), turned=True)])
+        return cutting(self.name, table, self._packed_role, self._anatomy)
+
+    @property
+    def _turned_conv(self) -> bool:
+        if self._record.layer is not None:
+            return "Transpose" in self._record.layer
+        return len(self.shape) >= 3 and _TURNED_CONV.search(self.name) is not None
+
+    def _cut(self, piece: Piece) -> Matrix:
+        return Cut(self._content, piece.rows, piece.columns, piece.turned, piece.role)
+
+    def _heads(self) -> Matrix:
+        heads, model, width = self.shape
+        return Rearranged(self._content, heads_to_rows, (heads * width, model), self._content.dtype, self.role)
+
+    def _unreadable(self) -> CheckpointError:
+        return CheckpointError(
+            f"its content cannot be read as an array ({self.listed_because})",
+            file=self.file,
+            tensor=self.name,
+            remedy="Convert the checkpoint to a floating-point type.",
+        )
+
+
+def heads_to_rows(stored: NDArray[Any]) -> NDArray[Any]:
+    """Lay heads x d_model x d_head out as (heads·d_head) x d_model: all heads' projections, out x in.
+
+    Parameters
+    ----------
+    stored : array of shape (heads, d_model, d_head)
+        A projection as TransformerLens stores it.
+
+    Returns
+    -------
+    array of shape (heads * d_head, d_model)
+        The projection as one linear layer.
+    """
+    return np.ascontiguousarray(stored.swapaxes(1, 2)).reshape(-1, stored.shape[1])

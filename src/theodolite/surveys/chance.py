@@ -1,0 +1,54 @@
+"""Chance levels beside the readings that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from theodolite.core import Outcome
+from theodolite.numerics.chance import chance_levels
+from theodolite.numerics.nulls import QUANTITIES, SMALLEST_SIDE
+
+_MEASURES = frozenset(quantity.partition(".")[0] for quantity in QUANTITIES)
+
+
+def has_chance(measure: str) -> bool:
+    """Tell whether a measure has a field with a chance level.
+
+    Parameters
+    ----------
+    measure : str
+        The measure's name.
+
+    Returns
+    -------
+    bool
+        True for a few measures.
+    """
+    return measure in _MEASURES
+
+
+def chance(quantity: str, value: float, shape: tuple[int, ...]) -> Mapping[str, Any]:
+    """Set a value against what a Gaussian matrix of the same shape would show.
+
+    Parameters
+    ----------
+    quantity : str
+        ``measure.field``, made with the measure's default parameters.
+    value : float
+        What was read.
+    shape : tuple of int
+        Shape of the matrix; a pooled stack has no chance level.
+
+    Returns
+    -------
+    mapping
+        Columns of a reading: `chance` and `percentile`, or the outcome that the matrix is too small; empty where
+        there is no such level.
+    """
+    if quantity not in QUANTITIES or len(shape) != 2:
+        return {}
+    if min(shape) < SMALLEST_SIDE:
+        return {"outcome": Outcome.TOO_SMALL_FOR_CHANCE.name, "note": f"shape {shape[0]} x {shape[1]}"}
+    level = chance_levels((shape[0], shape[1]))[quantity]
+    return {"chance": level.median, "percentile": level.percentile(value)}

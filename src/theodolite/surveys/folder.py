@@ -1,0 +1,300 @@
+"""The run folder: what lies where, and how it is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from theodolite.core import Readings, digest
+from theodolite.core.rows import SCHEMA_VERSION, TargetRow
+from theodolite.surveys.assembly import assembled
+from theodolite.surveys.errors import RunFolderError
+from theodolite.surveys.journal import Group, decode
+from theodolite.surveys.lock import FileLock
+
+SURVEY_FILE = "survey.json"
+READINGS = "readings"
+ARRAYS = "arrays"
+SURVEY_LOCK = "survey.lock"
+_OWN_BEGINNING = frozenset({SURVEY_LOCK})
+_TEMPORARY = ".tmp-"
+_REFERENCE = re.compile(rf"({ARRAYS}/[\w.-]+\.safetensors)#(\w+)")
+
+
+def read_run(folder: str | os.PathLike[str]) -> Readings:
+    """Read a run folder: all of its surveys, all of its shards, and the rows of the models.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder; one that a survey is writing to right now may be read too.
+
+    Returns
+    -------
+    Readings
+        Both tables; arrays are loaded when they are asked for.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder is no run folder, or was written by a later version of this package.
+
+    Examples
+    --------
+    >>> read_run("nowhere")
+    Traceback (most recent call last):
+    theodolite.surveys.errors.RunFolderError: nowhere: there is no such folder; give the folder that a survey wrote
+    """  # noqa: DOC502 - raised by what is called
+    path = Path(folder)
+    read_manifest(path)
+    return assembled(read_groups(path), lambda reference: load_array(path, reference))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read ``survey.json``.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder.
+
+    Returns
+    -------
+    dict
+        ``schema``, ``version`` (of the package that began the run) and ``surveys``.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder is no run folder, or was written by a later version of this package.
+    """
+    file = folder / SURVEY_FILE
+    if not folder.exists():
+        raise RunFolderError(folder, "there is no such folder", "give the folder that a survey wrote")
+    if not file.is_file():
+        raise RunFolderError(folder, f"it is no run folder: it has no {SURVEY_FILE}", "give the folder of a survey")
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        schema = int(manifest["schema"])
+        manifest["surveys"], manifest["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunFolderError(
+            file, f"it is no description of a run ({error!r})", "restore or remove the folder"
+        ) from None
+    if schema > SCHEMA_VERSION:
+        raise RunFolderError(
+            file, f"its schema {schema} is later than {SCHEMA_VERSION}, which this version reads", "upgrade theodolite"
+        )
+    return dict(manifest)
+
+
+def read_groups(folder: Path) -> list[Group]:
+    """Read every committed group of every shard.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder.
+
+    Returns
+    -------
+    list of Group
+        In the order of their commits.
+    """
+    found = []
+    for file in sorted((folder / READINGS).glob("*.jsonl")):
+        groups, _ = decode(file.read_bytes(), file)
+        found += [(group.at, file.name, index, group) for index, group in enumerate(groups)]
+    return [group for *_, group in sorted(found, key=lambda entry: entry[:3])]
+
+
+def array_reference(target: TargetRow) -> str:
+    """Name the array of a target's eigenvalues, whatever folder it will lie in.
+
+    Parameters
+    ----------
+    target : TargetRow
+        The target with its fingerprint.
+
+    Returns
+    -------
+    str
+        ``arrays/<name>.safetensors#eigenvalues``; other content or another way of looking gives another name.
+    """
+    identity = digest(target.target, target.fingerprint, target.view, target.convention, str(target.shape))
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", target.target)[-80:].strip("-")
+    return f"{ARRAYS}/{slug}-{identity[:16]}.safetensors#eigenvalues"
+
+
+def write_array(folder: Path, reference: str, values: np.ndarray[Any, Any]) -> None:
+    """Write an array so that it is there whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    reference : str
+        As `array_reference` gives it.
+    values : numpy.ndarray
+        The array.
+    """
+    from safetensors.numpy import save
+
+    name, _, key = reference.partition("#")
+    write_whole(folder / name, save({key: np.ascontiguousarray(values)}))
+
+
+def load_array(folder: Path, reference: str) -> np.ndarray[Any, Any]:
+    """Load the array behind a reference.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    reference : str
+        ``arrays/<name>.safetensors#<key>``.
+
+    Returns
+    -------
+    numpy.ndarray
+        The array.
+
+    Raises
+    ------
+    RunFolderError
+        If the reference is of another form, or the file is not there.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    found = _REFERENCE.fullmatch(reference)
+    if found is None:
+        raise RunFolderError(folder, f"{reference!r} refers to no array of a run", "take the column 'array' of a row")
+    file = folder / found[1]
+    try:
+        array: np.ndarray[Any, Any] = load(file.read_bytes())[found[2]]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise RunFolderError(file, f"the array can't be read ({error})", "survey again into a fresh folder") from None
+    return array
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or as it was: beside it, to the disk, then in its place.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    data : bytes
+        Its content.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f"{_TEMPORARY}{file.stem[:40]}-", dir=file.parent)
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.chmod(0o666 & ~_umask())
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def prepare(folder: Path) -> None:
+    """Make sure that a folder is a run folder, or make one where nothing is.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder, an empty folder, or nothing yet.
+
+    Raises
+    ------
+    RunFolderError
+        If something else is there; nothing of it is touched.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(folder, "it is a file, not a folder", "give a folder for the run")
+    if folder.is_dir() and not (folder / SURVEY_FILE).exists():
+        foreign = [entry.name for entry in folder.iterdir() if not _own(entry.name)]
+        if foreign:
+            raise RunFolderError(
+                folder,
+                f"it is no run folder, and not empty (it holds {min(foreign)!r})",
+                "give another folder; nothing was changed",
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def enrol(folder: Path, entry: dict[str, Any]) -> None:
+    """Note in ``survey.json`` which survey is run into the folder, once.
+
+    Parameters
+    ----------
+    folder : Path
+        A prepared folder.
+    entry : dict
+        ``version``, ``models`` and ``survey``.
+    """
+    with FileLock(folder / SURVEY_LOCK, patience=30.0):
+        if (folder / SURVEY_FILE).exists():
+            manifest = read_manifest(folder)
+        else:
+            manifest = {"schema": SCHEMA_VERSION, "version": entry["version"], "surveys": []}
+        if entry not in manifest["surveys"] or not (folder / SURVEY_FILE).exists():
+            manifest["surveys"] = [known for known in manifest["surveys"] if known != entry] + [entry]
+            write_whole(folder / SURVEY_FILE, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    for name in (READINGS, ARRAYS):
+        (folder / name).mkdir(exist_ok=True)
+
+
+def set_aside(folder: str | os.PathLike[str]) -> Path | None:
+    """Rename a run folder, so that a fresh run can take its name.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder.
+
+    Returns
+    -------
+    Path or None
+        Its new name, ``<folder>.1`` or the next number that is free; None where there was nothing.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder is no run folder.
+    RunLocked
+        If a survey is writing to it.
+    """  # noqa: DOC502 - raised by what is called
+    path = Path(folder)
+    if not path.exists():
+        return None
+    if path.is_dir() and not any(path.iterdir()):
+        return None
+    read_manifest(path)
+    for lock in sorted((path / READINGS).glob("*.lock")):
+        with FileLock(lock):
+            pass
+    numbers = (number for number in range(1, sys.maxsize) if not path.with_name(f"{path.name}.{number}").exists())
+    return path.rename(path.with_name(f"{path.name}.{next(numbers)}"))
+
+
+def _own(name: str) -> bool:
+    return name in _OWN_BEGINNING or name.startswith(_TEMPORARY)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

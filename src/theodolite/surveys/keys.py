@@ -1,0 +1,139 @@
+"""What makes a stored reading valid, and the random stream that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from theodolite.core import canonical_json, digest
+from theodolite.core.parameters import complete, takes_rng
+from theodolite.core.traits import Traits
+from theodolite.surveys.chance import has_chance
+from theodolite.surveys.requests import Request
+from theodolite.surveys.spec import Survey
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request with everything that doesn't depend on the target, worked out once for a whole survey.
+
+    Parameters
+    ----------
+    request : Request
+        The measure as it was asked for.
+    parameters : mapping
+        Every parameter with its value.
+    convention : str
+        The survey's convention.
+    seed : int
+        The survey's seed.
+    chance : bool
+        Whether values are set against chance levels.
+    """
+
+    request: Request
+    parameters: Mapping[str, Any]
+    convention: str
+    seed: int
+    chance: bool
+
+    @classmethod
+    def of(cls, request: Request, survey: Survey) -> Question:
+        """Work out what a survey asks of a measure.
+
+        Parameters
+        ----------
+        request : Request
+            One of the survey's measures.
+        survey : Survey
+            The survey.
+
+        Returns
+        -------
+        Question
+            The request, completed.
+        """
+        parameters = request.completed(survey.convention)
+        usual = survey.convention == "theodolite" and parameters == complete(request.measure, {})
+        chance = survey.chance and usual and has_chance(request.name)
+        return cls(request, parameters, survey.convention, survey.seed, chance)
+
+    @cached_property
+    def traits(self) -> Traits:
+        """What the measure declares about itself."""
+        return self.request.measure.traits
+
+    @cached_property
+    def random(self) -> bool:
+        """Whether the measure makes random choices."""
+        return takes_rng(self.request.measure)
+
+    @cached_property
+    def params(self) -> str:
+        """The parameters as canonical JSON."""
+        return canonical_json(dict(self.parameters))
+
+    def key(self, content: str, look: str, *, chance: bool | None = None) -> str:
+        """Hash everything that a reading depends on.
+
+        Parameters
+        ----------
+        content : str
+            The target's fingerprint.
+        look : str
+            How it was made a matrix: the view, and the shape that came of it.
+        chance : bool, optional
+            Whether chance levels stand beside the values; as this question says where it is not given.
+
+        Returns
+        -------
+        str
+            SHA-256 in hexadecimal.
+        """
+        beside = self.chance if chance is None else chance
+        parts = (content, look, self.convention, self.request.name, str(self.traits.version), self.params)
+        return digest(*parts, str(self.seed), "", *(["chance"] if beside else []))
+
+    def answered(self, key: str, content: str, look: str, known: frozenset[str]) -> bool:
+        """Tell whether a stored reading answers the question.
+
+        Parameters
+        ----------
+        key : str
+            What `key` gave.
+        content, look : str
+            As for `key`.
+        known : frozenset of str
+            Keys of the readings that there are.
+
+        Returns
+        -------
+        bool
+            True also where the stored reading has a chance level that isn't asked for.
+        """
+        return bool(known) and (key in known or self.key(content, look, chance=True) in known)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
+
+
+def stream(seed: int, key: str) -> int:
+    """Give the random stream of one reading, whatever the order in which readings are made.
+
+    Parameters
+    ----------
+    seed : int
+        The survey's seed.
+    key : str
+        The reading's key.
+
+    Returns
+    -------
+    int
+        What the measure gets as `rng`.
+    """
+    return int(np.random.SeedSequence([seed, int(key, 16)]).generate_state(1, np.uint64)[0])

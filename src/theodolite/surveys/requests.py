@@ -1,0 +1,157 @@
+"""One measure with its parameters, however a user names it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, cast
+
+from theodolite.catalogue import measures
+from theodolite.core import Measure, ParameterError, canonical_json
+from theodolite.core.parameters import complete, keywords, parse_call
+
+
+@dataclass(frozen=True)
+class Request:
+    """A measure, and the parameters that it is asked with.
+
+    Parameters
+    ----------
+    measure : Measure
+        The measure itself.
+    parameters : mapping of str to JSON value
+        The parameters that were given; the others keep their defaults.
+
+    Raises
+    ------
+    TypeError
+        If `measure` is no measure, or one that can't be found again by its name.
+    ParameterError
+        If a parameter is unknown or has a value that it can't have.
+
+    Examples
+    --------
+    >>> Request.of("hill[k=20]").parameters
+    mappingproxy({'k': 20})
+    """
+
+    measure: Measure[..., Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_findable(self.measure)
+        checked = complete(self.measure, self.parameters)
+        object.__setattr__(self, "parameters", MappingProxyType({key: checked[key] for key in sorted(self.parameters)}))
+
+    @classmethod
+    def of(cls, given: Any, among: Mapping[str, Measure[..., Any]] | None = None) -> Request:
+        """Make a request of whatever names a measure.
+
+        Parameters
+        ----------
+        given : str, Measure, functools.partial, Mapping or Request
+            ``"hill"``, ``"hill[k=20]"``, ``td.spectra.hill``, ``partial(td.spectra.hill, k=20)``, or
+            ``{"measure": "hill", "parameters": {"k": 20}}``.
+        among : mapping, optional
+            Measures by name; all there are where it is not given.
+
+        Returns
+        -------
+        Request
+            The measure with checked parameters.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter doesn't fit, or a mapping has other keys.
+        """
+        if isinstance(given, Request):
+            return given
+        if isinstance(given, str):
+            name, parameters = parse_call(given)
+            return cls._named(name, parameters, measures() if among is None else among)
+        if isinstance(given, Mapping):
+            if set(given) - {"measure", "parameters"} or "measure" not in given:
+                raise ParameterError(
+                    f"measures: {dict(given)!r} must have the keys 'measure' and, if any, 'parameters'"
+                )
+            among = measures() if among is None else among
+            return cls._named(given["measure"], given.get("parameters", {}), among)
+        if isinstance(given, functools.partial):
+            if given.args:
+                raise ParameterError(
+                    f"measures: {given!r} binds data by position; a survey gives the data, so bind keywords alone"
+                )
+            return cls(cast("Measure[..., Any]", given.func), given.keywords)
+        return cls(given)
+
+    @classmethod
+    def _named(cls, name: str, parameters: Mapping[str, Any], known: Mapping[str, Measure[..., Any]]) -> Request:
+        try:
+            measure = known[name]
+        except KeyError as error:
+            raise ParameterError(f"measures: {error.args[0]}") from None
+        return cls(measure, {key: complete(measure, parameters, text=True)[key] for key in parameters})
+
+    @property
+    def name(self) -> str:
+        """The measure's name."""
+        return self.measure.__name__
+
+    def completed(self, convention: str) -> dict[str, Any]:
+        """Give every parameter its value.
+
+        Parameters
+        ----------
+        convention : str
+            The survey's convention, which a measure with such a parameter follows unless it was asked otherwise.
+
+        Returns
+        -------
+        dict
+            All parameters, in the order of the signature.
+        """
+        given = dict(self.parameters)
+        if "convention" in keywords(self.measure):
+            given.setdefault("convention", convention)
+        return complete(self.measure, given)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the request as JSON values.
+
+        Returns
+        -------
+        dict
+            ``{"measure": name, "parameters": {...}}``.
+        """
+        return {"measure": self.name, "parameters": dict(self.parameters)}
+
+    def __hash__(self) -> int:
+        return hash((self.measure, canonical_json(dict(self.parameters))))
+
+    def __reduce__(self) -> tuple[type[Request], tuple[Any, dict[str, Any]]]:
+        # A read-only mapping can't be pickled.
+        return Request, (self.measure, dict(self.parameters))
+
+
+def _check_findable(measure: Any) -> None:
+    """Refuse what has no name that a stored reading could be traced back to."""
+    name = getattr(measure, "__qualname__", "")
+    if "<lambda>" in name:
+        raise TypeError(
+            "measures: a lambda has no name, so its readings could not be told from another's; "
+            "define a function with @measure, or bind parameters with functools.partial"
+        )
+    if not hasattr(measure, "traits"):
+        shown = getattr(measure, "__name__", repr(measure)) if inspect.isroutine(measure) else repr(measure)
+        raise TypeError(
+            f"measures: {shown} is no measure; give a name, a function declared with @measure, or a partial of one"
+        )
+    if "<locals>" in name:
+        raise TypeError(
+            f"measures: {measure.__name__} is defined inside a function, so what it closes over is not part of its "
+            "name and an old reading could be taken for a new one; define it at the top of a module"
+        )

@@ -1,0 +1,315 @@
+"""Running a survey: one task a matrix, one commit a task, and no error that stops the others."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from theodolite.core import Outcome, ReadingRow, Readings, Refusal, Spectrum, TargetRow, to_numpy
+from theodolite.core.results import FieldReading, field_readings
+from theodolite.numerics.threads import blas_threads
+from theodolite.sources import Weight
+from theodolite.surveys.chance import chance
+from theodolite.surveys.folder import array_reference
+from theodolite.surveys.keys import Question, stream
+from theodolite.surveys.parallel import in_parallel
+from theodolite.surveys.progress import Clock, Progress
+from theodolite.surveys.spec import Survey
+from theodolite.surveys.store import FolderStore, MemoryStore
+from theodolite.surveys.targets import Parts, Plan, Target, opened, planned
+
+WITH_SPECTRUM = frozenset({"power_law"})
+"""Measures whose rows refer to the eigenvalues they were fitted to."""
+
+_LONGEST_NOTE = 500
+
+
+def survey(
+    target: Any,
+    measures: Any = "standard",
+    *,
+    store: str | os.PathLike[str] | None = None,
+    jobs: int = 1,
+    shard: tuple[int, int] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Readings:
+    """Measure every weight matrix of a model.
+
+    Parameters
+    ----------
+    target : path, Checkpoint, Mapping of str to array, torch.nn.Module, or a list of these
+        One model or several.
+    measures : Survey, str, Measure, functools.partial, Request, or an iterable of these
+        What `Survey.of` takes: a preset, measures, or a whole description.
+    store : path, optional
+        Run folder. What it already holds is not computed again, so a run that was interrupted goes on, and another
+        survey adds to it. None keeps everything in memory.
+    jobs : int
+        Matrices in flight at a time, as joblib counts them (-1: one per core). Threads, or the backend that
+        ``joblib.parallel_config`` has set.
+    shard : tuple of int, optional
+        ``(i, n)``: measure the i-th (from 1) of n parts, dealt out by work; each part may run on another machine into
+        the same `store`, and `read_run` puts them together.
+    progress : callable, optional
+        Called with `Progress` before the first target and after each.
+
+    Returns
+    -------
+    Readings
+        Both tables; with a `store`, of everything in it.
+
+    Raises
+    ------
+    ValueError
+        If `jobs` or `shard` is none that there can be, or a shard has no store to go to.
+    CheckpointError
+        If the target can't be read.
+    RunFolderError
+        If `store` is something else than a run folder.
+    RunLocked
+        If another process is writing to it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> readings = survey({"layer.weight": np.diag([2.0, 1.0, 1.0])}, ["stable_rank"])
+    >>> [(row.name, row.value) for row in readings if row.target == "arrays:layer.weight"]
+    [('stable_rank', 1.5)]
+    """  # noqa: DOC502 - those of what is called
+    asked = Survey.of(measures)
+    _check(jobs, shard, store)
+    with ExitStack() as stack:
+        models = opened(target, stack)
+        plan = planned(models, asked, shard, _parts)
+        keep = MemoryStore() if store is None else _folder(Path(store), asked, shard, list(models))
+        stack.enter_context(keep)
+        keep.begin(plan.inventories, plan.listed)
+        _measure(plan, asked, keep, jobs, progress)
+        return keep.readings()
+
+
+def _check(jobs: int, shard: tuple[int, int] | None, store: Any) -> None:
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs == 0:
+        raise ValueError(f"jobs: got {jobs!r}; give how many matrices may be in flight, or -1 for one per core")
+    if shard is None:
+        return
+    index, count = shard
+    if not (isinstance(index, int) and isinstance(count, int) and 1 <= index <= count):
+        raise ValueError(f"shard: got {index!r} of {count!r}; shards are counted from 1, as in (1, 4) to (4, 4)")
+    if store is None:
+        raise ValueError("shard: the parts come together in a run folder; give store=")
+
+
+def _folder(path: Path, asked: Survey, shard: tuple[int, int] | None, models: list[str]) -> FolderStore:
+    from importlib.metadata import version
+
+    return FolderStore(path, shard, {"version": version("theodolite"), "models": models, "survey": asked.to_dict()})
+
+
+def _parts(weight: Weight, asked: Survey) -> Parts:
+    try:
+        return weight.matrices(asked.view, asked.convention)
+    except Exception as error:
+        return {"": _cause(error)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One target and what is asked about it.
+
+    Parameters
+    ----------
+    target : Target
+        The matrix.
+    questions : tuple of Question
+        Everything that the survey asks.
+    known : frozenset of str
+        Keys of the readings that there are.
+    """
+
+    target: Target
+    questions: tuple[Question, ...]
+    known: frozenset[str]
+
+    @property
+    def cost(self) -> float:
+        """Estimated work."""
+        return self.target.cost
+
+    @property
+    def threads(self) -> int:
+        """BLAS threads that it runs with."""
+        return self.target.threads
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a task.
+
+    Parameters
+    ----------
+    task : str
+        Id of its target.
+    cost : float
+        Estimated work.
+    row : TargetRow
+        The target with its fingerprint.
+    readings : tuple of ReadingRow
+        What was computed.
+    values : numpy.ndarray or None
+        The eigenvalues, where a reading refers to them.
+    """
+
+    task: str
+    cost: float
+    row: TargetRow
+    readings: tuple[ReadingRow, ...]
+    values: np.ndarray[Any, Any] | None = None
+
+
+def _measure(
+    plan: Plan, asked: Survey, keep: MemoryStore | FolderStore, jobs: int, progress: Callable[[Progress], None] | None
+) -> None:
+    questions = tuple(Question.of(request, asked) for request in asked.measures)
+    tasks = [Task(target, questions, keep.known(target.row.target)) for target in plan.targets]
+    clock = Clock(len(tasks), sum(task.cost for task in tasks), progress)
+    answers = in_parallel(answer, tasks, jobs)
+    try:
+        for given in answers:
+            keep.commit(given.row, given.readings, given.values)
+            failed = sum(row.status == "failed" for row in given.readings)
+            clock.finished(given.task, given.cost, computed=bool(given.readings), failed=failed)
+    finally:
+        answers.close()
+
+
+def answer(task: Task) -> Answer:
+    """Do one task: decompose the matrix once, and ask every measure that has not answered yet.
+
+    Parameters
+    ----------
+    task : Task
+        The target and the questions.
+
+    Returns
+    -------
+    Answer
+        Readings with a value or an outcome; no error comes out.
+    """
+    with blas_threads(task.threads):
+        return _answered(task)
+
+
+def _answered(task: Task) -> Answer:
+    started = time.perf_counter()
+    target = task.target
+    try:
+        row = target.fingerprinted()
+    except Exception as error:
+        return _unread(task, started, _cause(error))
+    if isinstance(target.matrix, str):
+        return _unread(task, started, target.matrix)
+    keyed = [(question, question.key(row.fingerprint, target.look)) for question in task.questions]
+    missing = [(q, key) for q, key in keyed if not q.answered(key, row.fingerprint, target.look, task.known)]
+    if not missing:
+        return Answer(row.target, task.cost, row, ())
+    spectrum = Spectrum(target.matrix)
+    values, instead = _decomposed(spectrum)
+    readings: list[ReadingRow] = []
+    for question, key in missing:
+        refers = values is not None and question.request.name in WITH_SPECTRUM
+        about = _About(question, row, key, array_reference(row) if refers else "")
+        readings += _ask(about, spectrum, instead)
+    refer = any(reading.array for reading in readings)
+    return Answer(row.target, task.cost, row, _timed(readings, started), values if refer else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What all rows of one measure about one target share."""
+
+    question: Question
+    row: TargetRow
+    key: str
+    array: str = ""
+
+    def reading(self, field: str, **columns: Any) -> ReadingRow:
+        question = self.question
+        return ReadingRow(
+            target=self.row.target,
+            measure=question.request.name,
+            field=field,
+            unit=question.traits.fields[field].unit,
+            params=question.params,
+            array=self.array,
+            seed=question.seed,
+            version=question.traits.version,
+            key=self.key,
+            **columns,
+        )
+
+    def instead(self, outcome: Outcome, note: str) -> list[ReadingRow]:
+        return [self.reading(field, outcome=outcome.name, note=note) for field in self.question.traits.fields]
+
+
+def _decomposed(spectrum: Spectrum) -> tuple[np.ndarray[Any, Any] | None, Exception | None]:
+    """Decompose before any measure asks, so that an error is met once and stands in every measure's place."""
+    try:
+        return to_numpy(spectrum.eigenvalues), None
+    except Exception as error:
+        return None, error.with_traceback(None)
+
+
+def _ask(about: _About, spectrum: Spectrum, instead: Exception | None) -> list[ReadingRow]:
+    question = about.question
+    try:
+        if instead is not None:
+            raise instead
+        rng = {"rng": stream(question.seed, about.key)} if question.random else {}
+        result = question.request.measure(spectrum, **question.parameters, **rng)
+        return [_reading(about, part) for part in field_readings(result, question.traits.fields)]
+    except Refusal as refusal:
+        return about.instead(refusal.outcome, refusal.detail)
+    except Exception as error:
+        return about.instead(Outcome.UNEXPECTED, _cause(error))
+
+
+def _reading(about: _About, part: FieldReading) -> ReadingRow:
+    beside = part.missing or part.note
+    columns: dict[str, Any] = {"outcome": beside.outcome.name, "note": beside.detail} if beside else {}
+    if about.question.chance and part.value is not None:
+        level = chance(f"{about.question.request.name}.{part.field}", part.value, about.row.shape)
+        columns = {**level, **columns}
+    return about.reading(
+        part.field, value=part.value, se=part.se, low=part.low, high=part.high, level=part.level, **columns
+    )
+
+
+def _unread(task: Task, started: float, cause: str) -> Answer:
+    """Give every question the same failure: the content could not be had."""
+    row, look = task.target.row, task.target.look
+    made = [
+        reading
+        for question in task.questions
+        for reading in _About(question, row, question.key("", look)).instead(Outcome.UNEXPECTED, cause)
+    ]
+    return Answer(row.target, task.cost, row, _timed(made, started))
+
+
+def _timed(readings: list[ReadingRow], started: float) -> tuple[ReadingRow, ...]:
+    seconds = time.perf_counter() - started
+    for reading in readings:  # which nobody has seen yet; copies of them all would cost more than most measures
+        object.__setattr__(reading, "seconds", seconds)
+    return tuple(readings)
+
+
+def _cause(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:_LONGEST_NOTE] if text else type(error).__name__

@@ -1,0 +1,22 @@
+"""Fixtures that every folder of tests shares."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference numbers and checkpoints beside the checkout."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"needs the folder of reference numbers and checkpoints at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    """The torch package, or a skip where it is not installed."""
+    return pytest.importorskip("torch", reason="needs the extra [torch]")

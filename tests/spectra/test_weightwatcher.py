@@ -1,0 +1,84 @@
+"""Numbers of WeightWatcher 0.7.7 and powerlaw 1.5 on published checkpoints, layer by layer."""
+
+import json
+
+import numpy as np
+import pytest
+
+from theodolite.core import Spectrum
+from theodolite.spectra import (
+    alpha_hat,
+    frobenius_norm,
+    log_alpha_norm,
+    log_norm,
+    log_spectral_norm,
+    numerical_rank,
+    power_law,
+    spectral_entropy,
+    spectral_norm,
+    stable_rank,
+)
+
+CHECKPOINTS = {"resnet20": "resnet20-12fca82f.th", "resnet32": "resnet32-d509ac18.th"}
+WW = {"convention": "weightwatcher"}
+
+
+@pytest.fixture(scope="module")
+def reference(shared):
+    return json.loads((shared / "reference/ref_spectra.json").read_text())["models"]
+
+
+def spectrum_of(state, layer):
+    """Return what WeightWatcher looks at: the slices of a convolution, times the root of a half in float32, pooled."""
+    weight = state[f"module.{layer}.weight"].numpy()
+    if weight.ndim == 4:
+        weight = weight.reshape(*weight.shape[:2], -1).transpose(2, 0, 1) * np.float32(np.sqrt(0.5))
+    return Spectrum(weight)
+
+
+@pytest.mark.torch
+@pytest.mark.shared
+@pytest.mark.parametrize("model", CHECKPOINTS)
+def test_every_layer(torch, shared, reference, model):
+    path = shared / "data/resnets" / CHECKPOINTS[model]
+    state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+    for layer in reference[model]["layers"]:
+        spectrum = spectrum_of(state, layer["longname"])
+        fit = power_law(spectrum, **WW)
+        found = {
+            "num_evals": spectrum.count,
+            "alpha": fit.alpha,
+            "D": fit.distance,
+            "sigma": fit.sigma,
+            "xmin": fit.xmin,
+            "num_pl_spikes": fit.tail_size,
+            "alpha_weighted": alpha_hat(spectrum, **WW).value,
+            "log_alpha_norm": log_alpha_norm(spectrum, **WW),
+            "log_norm": log_norm(spectrum),
+            "log_spectral_norm": log_spectral_norm(spectrum),
+            "norm": frobenius_norm(spectrum) ** 2,
+            "spectral_norm": spectral_norm(spectrum) ** 2,
+            "sv_max": spectral_norm(spectrum),
+            "stable_rank": stable_rank(spectrum),
+            "matrix_rank": numerical_rank(spectrum),
+            "entropy": spectral_entropy(spectrum, **WW),
+        }
+        for column, value in found.items():
+            assert float(value) == pytest.approx(layer[column], rel=1e-9, abs=1e-9), (layer["longname"], column)
+
+
+@pytest.mark.torch
+@pytest.mark.shared
+def test_powerlaw_package_with_and_without_a_largest_value(torch, shared, reference):
+    path = shared / "data/resnets" / CHECKPOINTS["resnet20"]
+    state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+    for key, truncated in (("alpha_PLpow_powerlaw1.5", False), ("alpha_PLforce_powerlaw1.5", True)):
+        compared = 0
+        for layer in reference["resnet20"][key]:
+            if layer["longname"] == "linear" and not truncated:  # 10 eigenvalues: WeightWatcher's own path
+                continue
+            fit = power_law(spectrum_of(state, layer["longname"]), truncated=truncated, **WW)
+            found = (float(fit.alpha), float(fit.distance), float(fit.xmin))
+            assert found == pytest.approx((layer["alpha"], layer["D"], layer["xmin"]), rel=1e-9), layer["longname"]
+            compared += 1
+        assert compared == 19 + truncated
