@@ -52,9 +52,8 @@ def _page(name: str, measure: Measure[..., object]) -> str:
         f".. list-table::\n   :header-rows: 1\n\n"
         f"   * - field\n     - unit\n     - range\n     - invariant to\n     - scales with\n     - varies with\n"
         f"     - reads\n{rows}\n"
-        f"From the command line::\n\n    theodolite survey MODEL -m {name}\n\nSource: :cite:p:`{traits.cite}`\n\n"
-        f".. bibliography::\n   :filter: key == '{traits.cite}'\n   :keyprefix: {name}-\n\n"
-    ).replace(f":cite:p:`{traits.cite}`", f":cite:p:`{name}-{traits.cite}`")
+        f"From the command line::\n\n    theodolite survey MODEL -m {name}\n\nSource: :cite:p:`{traits.cite}`\n"
+    )
 
 
 def _row(field: str, promise: Field) -> str:

@@ -18,15 +18,15 @@ version = release
 
 extensions = [
     "myst_parser",
-    "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "gallery/**/*.ipynb"]
+exclude_patterns = ["_build", "examples", "gallery/**/*.ipynb"]
 nitpicky = False
 html_theme = "pydata_sphinx_theme"
 html_title = "theodolite"
@@ -41,8 +41,9 @@ html_theme_options = {
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"
-numpydoc_show_class_members = False
-numpydoc_class_members_toctree = False
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Reads as", "notes_style"), ("Misleads when", "notes_style"), ("Cost", "notes_style")]
 bibtex_bibfiles = ["../src/theodolite/core/references.bib"]
 bibtex_default_style = "unsrt"
 sphinx_gallery_conf = {

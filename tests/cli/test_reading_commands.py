@@ -25,7 +25,7 @@ def test_inspect_folds_blocks_and_says_why_not(cli, checkpoint):
     ran = cli("inspect", checkpoint)
     assert ran.code == 0
     line = next(line for line in ran.out.splitlines() if "q_proj" in line)
-    assert re.search(r"model\.layers\.\*\.self_attn\.q_proj\.weight +0–1 +64 × 64 +F32 +query +64 × 64", line)
+    assert re.search(r"model\.layers\.\*\.self_attn\.q_proj\.weight +0–1 +64 × 64 +F32 +query", line)
     assert "model.layers.0" not in ran.out
     assert re.search(r"bias +2 +192 +model\.layers\.\*\.mlp\.up_proj\.bias", ran.out)
     assert "steps" in ran.out
@@ -209,3 +209,10 @@ def test_report_that_cannot_be_written(cli, run):
     assert ran.code in {0, 2}
     if ran.code == 2:
         assert "-o" in ran.err
+
+
+def test_inspect_stars_the_block_and_nothing_else(cli, tmp_path):
+    convs = {f"layer1.{i}.conv1.weight": np.ones((16, 16, 3, 3), np.float32) * (i + 1) for i in range(3)}
+    save_file(convs, tmp_path / "res.safetensors")
+    ran = cli("inspect", tmp_path / "res.safetensors")
+    assert re.search(r"layer1\.\*\.conv1\.weight +0–2 +16 × 16 × 3 × 3 +F32 +conv +16 × 144", ran.out)

@@ -231,7 +231,7 @@ def test_failed_readings_are_exit_3_and_named(cli, checkpoint, monkeypatch):
     monkeypatch.setattr("theodolite.core.views.gram_eigenvalues", starved)
     ran = cli("survey", checkpoint, *QUICK)
     assert ran.code == 3
-    assert "5 numbers missing: UNEXPECTED" in ran.out
+    assert "5 numbers missing in 5 layers: UNEXPECTED" in ran.out
 
 
 def test_refused_readings_are_no_failure(cli, tmp_path):

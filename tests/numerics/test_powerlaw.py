@@ -261,3 +261,10 @@ def test_hill_by_hand_and_its_range():
     values = [hill(pareto(3, 2000, seed), 500) for seed in range(40)]
     assert np.mean(values) == pytest.approx(3, abs=0.06)
     assert np.std(values) == pytest.approx(2 / np.sqrt(500), rel=0.35)
+
+
+def test_the_lowest_start_wins_among_equals(monkeypatch):
+    monkeypatch.setattr("theodolite.numerics.powerlaw._distance", lambda *_: 0.3)
+    sample = pareto(2.5, 200, 0)
+    assert fit_power_law(sample).xmin == sample.min()
+    assert fit_small_sample(sample[:15]).xmin == sample[:15].min()

@@ -57,8 +57,8 @@ def stderr() -> Console:
     return console(sys.stderr)
 
 
-def table(*columns: str, right: Sequence[str] = (), title: str = "") -> Table:
-    """Make a table without lines, whose header is dim and whose first column never wraps.
+def table(*columns: str, right: Sequence[str] = (), wrap: Sequence[str] = (), title: str = "") -> Table:
+    """Make a table without lines, whose header is dim.
 
     Parameters
     ----------
@@ -66,6 +66,8 @@ def table(*columns: str, right: Sequence[str] = (), title: str = "") -> Table:
         Headings.
     right : sequence of str
         Headings of the columns of numbers, which are set flush right.
+    wrap : sequence of str
+        Headings of the columns that give way where the terminal is narrow.
     title : str
         Printed above it.
 
@@ -78,10 +80,9 @@ def table(*columns: str, right: Sequence[str] = (), title: str = "") -> Table:
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", title=title or None)
     made.title_justify, made.title_style = "left", "bold"
-    for position, column in enumerate(columns):
-        made.add_column(
-            column, justify="right" if column in right else "left", no_wrap=position == 0 or column in right
-        )
+    for column in columns:
+        side = "right" if column in right else "left"
+        made.add_column(column, justify=side, no_wrap=column not in wrap, overflow="fold")
     return made
 
 

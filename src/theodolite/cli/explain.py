@@ -112,7 +112,8 @@ def _numbers(where: Console, measure: Measure[..., Any]) -> None:
 
     from theodolite.cli.display import table
 
-    shown = table("number", "unit", "range", "how to read it", "what leaves or moves it")
+    said = ("how to read it", "what leaves or moves it")
+    shown = table("number", "unit", "range", *said, wrap=said)
     for field, promise in measure.traits.fields.items():
         shown.add_row(field, promise.unit, _range(promise), promise.reads, _moves(promise))
     where.print()
@@ -130,10 +131,12 @@ def _range(promise: Field) -> str:
 
 
 def _moves(promise: Field) -> str:
+    from theodolite.cli.formula import plain
+
     said = []
     if promise.invariant_to:
         said.append(f"unchanged by {', '.join(promise.invariant_to)}")
-    said += [f"{move} by c multiplies it by c^{degree:g}" for move, degree in promise.equivariant.items()]
+    said += [plain(f"{move} by c multiplies it by c^{{{degree:g}}}") for move, degree in promise.equivariant.items()]
     if promise.varies:
         said.append(f"changed by {', '.join(promise.varies)}")
     return "; ".join(said)
@@ -150,7 +153,7 @@ def _parameters(where: Console, measure: Measure[..., Any], told: Docstring) -> 
     known = keywords(measure)
     if not known:
         return
-    shown = table("parameter", "default", "values", "meaning")
+    shown = table("parameter", "default", "values", "meaning", wrap=("values", "meaning"))
     for name, parameter in known.items():
         kind, text = told.parameters.get(name, ("", ""))
         shown.add_row(name, _literal(parameter.default), kind, readable(text))

@@ -25,6 +25,8 @@ Examples
 
 Nothing is decomposed and no weight is read: only the headers are."""
 
+_COLUMNS = ("tensor", "blocks", "shape", "dtype", "role", "seen as")
+
 View = Literal["unfold", "slices", "fft"]
 Convention = Literal["theodolite", "weightwatcher"]
 
@@ -144,7 +146,11 @@ def _line(weight: Weight, view: View, convention: Convention) -> _Line:
 
 
 def _in_any_block(name: str, block: int | None) -> str:
-    return name if block is None else re.sub(rf"(?<![0-9]){block}(?![0-9])", "*", name, count=1)
+    """Put a star in the place of the block's index: where it stands between dots, else where it stands alone."""
+    if block is None:
+        return name
+    starred, places = re.subn(rf"(?<![^.]){block}(?![^.])", "*", name, count=1)
+    return starred if places else re.sub(rf"(?<![0-9]){block}(?![0-9])", "*", name, count=1)
 
 
 def _folded(lines: Iterable[_Line]) -> list[_Line]:
@@ -193,23 +199,30 @@ def _head(where: Console, checkpoint: Checkpoint, lines: list[_Line]) -> None:
 def _measured(where: Console, lines: Iterable[_Line]) -> None:
     from theodolite.cli.display import table
 
-    shown = table("tensor", "blocks", "shape", "dtype", "role", "seen as", title="Would be measured")
-    for line in lines:
-        if line.parts:
-            shape = _sides(line.shape)
-            shown.add_row(line.tensor, _ranges(line.blocks), shape, line.dtype, line.role, _seen_as(line))
+    measured = [line for line in lines if line.parts]
+    rows = [
+        (line.tensor, _ranges(line.blocks), _sides(line.shape), line.dtype, line.role, _seen_as(line))
+        for line in measured
+    ]
+    # Columns that would say nothing leave their room to the names.
+    kept = [place for place in range(len(_COLUMNS)) if any(row[place] for row in rows)]
+    shown = table(*(_COLUMNS[place] for place in kept), wrap=("tensor", "seen as"), title="Would be measured")
+    for row in rows:
+        shown.add_row(*(row[place] for place in kept))
     where.print()
     if shown.row_count:
         where.print(shown)
     else:
         where.print("Nothing here would be measured.")
-    for remark in dict.fromkeys(line.remark for line in lines if line.remark):
+    for remark in dict.fromkeys(line.remark for line in measured if line.remark):
         where.print(f"Note: {remark}")
 
 
 def _seen_as(line: _Line) -> str:
+    """Name the matrices of a tensor; nothing where it is one as it stands."""
     if list(line.parts) == [""]:
-        return _sides(line.parts[""][0])
+        seen = _sides(line.parts[""][0])
+        return "" if seen == _sides(line.shape) else seen
     shapes = dict.fromkeys(_sides(shape) for shape, _ in line.parts.values())
     names = list(line.parts)
     said = ", ".join(names) if len(names) <= 3 else f"{len(names)} parts, {names[0]} to {names[-1]}"
@@ -225,7 +238,8 @@ def _listed(where: Console, lines: Iterable[_Line]) -> None:
             groups.setdefault(line.because or "it holds no matrix", []).append(line)
     if not groups:
         return
-    shown = table("why not", "tensors", "parameters", "for example", right=("tensors", "parameters"))
+    numbers = ("tensors", "parameters")
+    shown = table("why not", *numbers, "for example", right=numbers, wrap=("why not", "for example"))
     shown.title = "Would be listed, not measured"
     for because, group in groups.items():
         tensors = sum(max(1, len(line.blocks)) for line in group)

@@ -67,7 +67,7 @@ def _show() -> None:
     where = stdout()
     known = measures()
     for group in dict.fromkeys(family(measure) for measure in known.values()):
-        shown = table("measure", "what it says", "numbers", title=group)
+        shown = table("measure", "what it says", "numbers", wrap=("what it says", "numbers"), title=group)
         for name, measure in known.items():
             if family(measure) == group:
                 fields = [field for field in measure.traits.fields if field != "value"]

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from theodolite.core import Readings
     from theodolite.reports.layers import Layer
-    from theodolite.reports.questions import Judgement
+    from theodolite.reports.questions import Answer, Judgement
     from theodolite.reports.summary import Summary
+
+    Finding = tuple[Layer, Answer]
 
 _HEADLINES = {
     "power_law.alpha": "alpha",
@@ -103,28 +105,35 @@ def _verdicts(where: Console, found: Summary) -> None:
 def _notable(where: Console, judged: Iterable[Judgement]) -> None:
     from theodolite.cli.display import table
 
-    found = [each for each in judged if each.findings]
+    found = [(each.layer, answer) for each in judged for answer in each.findings]
     if not found:
         return
-    shown = table("most notable", "verdict", "evidence")
-    for each in _varied(found):
-        first = each.findings[0]
-        evidence = "; ".join(check.says for check in first.checks)
-        shown.add_row(_shortened(each.layer.name), first.question.verdict, evidence)
+    shown = table("most notable", "verdict", "evidence", wrap=("evidence",))
+    for layer, answer in _varied(found):
+        evidence = "; ".join(check.says for check in answer.checks)
+        shown.add_row(_shortened(layer.name), answer.question.verdict, evidence)
     where.print(shown)
     where.print()
 
 
-def _varied(found: Sequence[Judgement]) -> list[Judgement]:
+def _varied(found: Sequence[Finding]) -> list[Finding]:
     """Choose a few, the rarest verdict first and the verdicts in turn, so that none hides another."""
-    groups: dict[str, list[Judgement]] = {}
+    groups: dict[str, list[Finding]] = {}
     for each in found:
-        groups.setdefault(each.verdict, []).append(each)
+        groups.setdefault(each[1].question.verdict, []).append(each)
     for group in groups.values():
-        group.sort(key=lambda each: each.layer.value("power_law.alpha") or float("inf"))
+        group.sort(key=_strength)
     queues = sorted(groups.values(), key=len)
     turns = max(map(len, queues))
     return [queue[turn] for turn in range(turns) for queue in queues if turn < len(queue)][:_NAMED]
+
+
+def _strength(finding: Finding) -> float:
+    """Order findings of one verdict, the most extreme first."""
+    layer, answer = finding
+    if answer.question.key == "low_rank":
+        return (layer.value("effective_rank") or 0.0) / max(1, layer.eigenvalue_count)
+    return layer.value("power_law.alpha") or float("inf")
 
 
 def _shortened(name: str) -> str:
@@ -135,11 +144,14 @@ def _shortened(name: str) -> str:
 def _missing(where: Console, readings: Readings) -> None:
     from theodolite.cli.display import count
 
-    outcomes: dict[str, int] = {}
+    outcomes: dict[str, list[str]] = {}
     for row in readings.rows:
         if row.status in ("skipped", "failed"):
-            outcomes[row.outcome] = outcomes.get(row.outcome, 0) + 1
-    for outcome, number in outcomes.items():
-        where.print(f"{count(number, 'number')} missing: {outcome}  (theodolite explain {outcome})", style="yellow")
+            outcomes.setdefault(row.outcome, []).append(readings.target(row.target).module)
+    for outcome, modules in outcomes.items():
+        first, *others = dict.fromkeys(modules)
+        layers = f"in {_shortened(first)}" if not others else f"in {len(others) + 1} layers"
+        said = f"{count(len(modules), 'number')} missing {layers}: {outcome}  (theodolite explain {outcome})"
+        where.print(said, style="yellow", soft_wrap=True)
     if outcomes:
         where.print()

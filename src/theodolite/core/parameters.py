@@ -67,7 +67,10 @@ def takes_rng(function: Callable[..., Any]) -> bool:
 @functools.cache
 def _schema(function: Callable[..., Any]) -> type[msgspec.Struct]:
     hints = get_type_hints(inspect.unwrap(function), include_extras=True)
-    fields = [(p.name, hints[p.name], p.default) for p in keywords(function).values()]
+    fields = [
+        (p.name, hints[p.name]) if p.default is p.empty else (p.name, hints[p.name], p.default)
+        for p in keywords(function).values()
+    ]
     return msgspec.defstruct("Parameters", fields, kw_only=True, frozen=True, forbid_unknown_fields=True)
 
 

@@ -340,7 +340,7 @@ def _by_module(readings: Readings, rows: list[ReadingRow]) -> dict[tuple[str, st
 
 def _matches(cell: Any, wanted: Any) -> bool:
     if isinstance(wanted, (list, tuple, set, frozenset)):
-        return any(_matches(cell, one) for one in wanted)
+        return cell == wanted or any(_matches(cell, one) for one in wanted)
     if wanted != MODEL and isinstance(wanted, str) and isinstance(cell, str) and any(sign in wanted for sign in "*?["):
         return cell == wanted or fnmatchcase(cell, wanted)
     return bool(cell == wanted)

@@ -37,8 +37,8 @@ COLUMNS = (
 )
 """Readings that the table of layers shows: name, heading, and whether as a share of the number of eigenvalues."""
 
-TITLE, FORMAT = "{title}", "{format}"
-"""What stands in a chart where the page's code writes the title and the format of the quantity that is shown."""
+TITLE, FORMAT, TICKS = "{title}", "{format}", "{ticks}"
+"""What stands in a chart where the page's code writes the title and the formats of the quantity that is shown."""
 
 _DIGITS = {"reading": 6, "spectrum": 4}
 
@@ -79,6 +79,7 @@ def payload(readings: Readings, told: Sequence[Summary]) -> dict[str, Any]:
                 "name": quantity.name,
                 "title": quantity.title,
                 "format": quantity.format,
+                "ticks": quantity.ticks,
                 "share": quantity.share,
                 "log": quantity.scale == "log",
                 "kind": kind_of(quantity),
@@ -201,7 +202,7 @@ def kind_of(quantity: Quantity) -> str:
 @lru_cache(maxsize=8)
 def _layer_charts(scale: Literal["log", "linear"], strong_low: bool) -> dict[str, Any]:
     # The page's code puts a quantity's own title and format in the place of these.
-    any_quantity = Quantity("", TITLE, scale, FORMAT, strong_low=strong_low)
+    any_quantity = Quantity("", TITLE, scale, FORMAT, TICKS, strong_low=strong_low)
     with alt.utils.schemapi.debug_mode(False):
         return {
             "map": _spec(verdict_map(any_quantity)),

@@ -154,13 +154,12 @@ def _headline(total: int, counts: Mapping[str, int]) -> str:
         if open_ones == total:
             return f"No finding in {layers}, but not every question could be answered."
         return f"No finding in {total - open_ones} of {layers}; for the rest not every question could be answered."
-    said = f"Of {layers} {_listing(clauses)}"
     rest = []
     if counts[NO_FINDING]:
         rest.append(f"{counts[NO_FINDING]} {'gives' if counts[NO_FINDING] == 1 else 'give'} no finding")
     if open_ones:
         rest.append(f"{open_ones} could not be fully judged")
-    return f"{said}{'; ' + _listing(rest) if rest else ''}."
+    return f"Of {layers}, {_listing(clauses)}{'; ' + _listing(rest) if rest else ''}."
 
 
 def _listing(clauses: Sequence[str]) -> str:

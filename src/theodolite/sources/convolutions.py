@@ -99,31 +99,35 @@ def slices(kernel: Kernel) -> Matrix:
 
 
 def operator(kernel: Kernel, input_size: int) -> Matrix:
-    """Lay a kernel out as its transfer matrices: one complex out x in matrix per spatial frequency.
+    """Lay a kernel out as a stack of real blocks that together are the convolution's operator.
 
-    With circular padding and stride 1 a convolution is block-diagonal in the Fourier basis, so the singular values of
-    these blocks, pooled, are those of the operator itself (Sedghi, Gupta and Long 2019).
+    With circular padding and stride 1 a convolution is block-diagonal in the Fourier basis: one complex out x in block
+    ``A`` per spatial frequency, and the pooled singular values of these blocks are those of the operator (Sedghi, Gupta
+    and Long 2019). The kernel is real, so opposite frequencies have conjugate blocks. Each such pair is given as the
+    real block ``[[Re A, -Im A], [Im A, Re A]]``, whose singular values are those of the two; the frequencies that are
+    their own opposites have real blocks, of which two at a time share a slice.
 
     Parameters
     ----------
     kernel : Kernel
         The kernel.
     input_size : int
-        Length of the input along every spatial axis, at least that of the kernel.
+        Length of the input along every spatial axis: even, and at least that of the kernel.
 
     Returns
     -------
     Matrix
-        A stack of ``input_size ** axes`` complex blocks; each group of a grouped convolution is a block of its own.
+        A stack of ``input_size ** axes / 2`` blocks of shape 2·out x 2·in; each group of a grouped convolution has
+        blocks of its own.
 
     Raises
     ------
     ValueError
-        If the input is smaller than the kernel, or the number of groups is needed and unknown.
+        If the input is odd or smaller than the kernel, or the number of groups is needed and unknown.
     """
-    if input_size < max(kernel.sizes):
+    if input_size < max(kernel.sizes) or input_size % 2:
         raise ValueError(
-            f"input_size: {input_size} is smaller than the kernel {kernel.sizes}; give the length of the layer's input"
+            f"input_size: got {input_size}; expected an even length of at least {max(kernel.sizes)}, that of the kernel"
         )
     out, seen = kernel.sides
     if kernel.groups is None and seen == 1 and out > 1:
@@ -132,13 +136,13 @@ def operator(kernel: Kernel, input_size: int) -> Matrix:
             "single input channel, and a file does not say which; open the live module instead"
         )
     groups = kernel.groups or 1
-    dtype = np.dtype(np.complex128)
-    return _Transfer(kernel, input_size, (groups * input_size ** len(kernel.sizes), out // groups, seen), dtype)
+    count = groups * input_size ** len(kernel.sizes) // 2
+    return _Operator(kernel, input_size, (count, 2 * out // groups, 2 * seen), np.dtype(np.float64))
 
 
-@dataclass(frozen=True, eq=False)
-class _Transfer(Matrix):
-    """Blocks of the operator, computed for the frequencies asked for."""
+@dataclass(frozen=True, eq=False, repr=False)
+class _Operator(Matrix):
+    """Real blocks of the operator, computed for the pairs of frequencies asked for."""
 
     kernel: Kernel
     input_size: int
@@ -148,11 +152,34 @@ class _Transfer(Matrix):
     view: View = "fft"
 
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
-        kernel = self.kernel
-        groups, axes = kernel.groups or 1, len(kernel.sizes)
+        groups = self.kernel.groups or 1
+        pair, group = np.divmod(np.arange(start, stop), groups)
+        pairs, opposite = self._pairs
+        first, second = (self._blocks(pairs[pair, side], group) for side in (0, 1))
+        out, seen = first.shape[1:]
+        stack = np.zeros((stop - start, 2 * out, 2 * seen))
+        stack[:, :out, :seen] = first.real
+        stack[:, out:, seen:] = second.real
+        conjugate = opposite[pair]
+        stack[conjugate, :out, seen:] = -first.imag[conjugate]
+        stack[conjugate, out:, :seen] = first.imag[conjugate]
+        return stack
+
+    @property
+    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Pairs of frequencies that share a slice, and whether they are opposites."""
+        grid = (self.input_size,) * len(self.kernel.sizes)
+        frequencies = np.arange(math.prod(grid))
+        waves = np.stack(np.unravel_index(frequencies, grid))
+        opposite = np.ravel_multi_index(tuple(-waves % self.input_size), grid)
+        lower, own = frequencies[frequencies < opposite], frequencies[frequencies == opposite]
+        pairs = np.concatenate([np.stack([lower, opposite[lower]], axis=1), own.reshape(-1, 2)])
+        return pairs, np.arange(len(pairs)) < len(lower)
+
+    def _blocks(self, frequencies: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.complex128]:
+        kernel, groups = self.kernel, self.kernel.groups or 1
         taps = _sliced(kernel.source.read(), kernel.turned, groups).astype(np.float64)
-        frequency, group = np.divmod(np.arange(start, stop), groups)
-        waves = np.stack(np.unravel_index(frequency, (self.input_size,) * axes), axis=1)
+        waves = np.stack(np.unravel_index(frequencies, (self.input_size,) * len(kernel.sizes)), axis=1)
         places = np.array(list(product(*map(range, kernel.sizes))))
         phases = np.exp(-2j * np.pi / self.input_size * (waves @ places.T))
         by_group = taps.reshape(len(places), groups, -1, taps.shape[2])

@@ -6,6 +6,7 @@ import lzma
 import struct
 import zipfile
 import zlib
+
 from theodolite.sources.errors import CheckpointError
 from theodolite.sources.opened import SourceFile
 

@@ -88,6 +88,9 @@ class Matrix(ABC):
             raise ValueError("copy=False: a stored matrix is always read into a new array")
         return np.asarray(self.rows(0, self.shape[0]), dtype=dtype)
 
+    def __repr__(self) -> str:
+        return f"Matrix({' x '.join(map(str, self.shape))}, {self.dtype}, {self.role}, {self.view})"
+
     def spectrum(self) -> Spectrum:
         """Look at the matrix's spectrum.
 
@@ -101,7 +104,7 @@ class Matrix(ABC):
         return Spectrum(self)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cut(Matrix):
     """Rows and columns of a stored tensor seen as a table, turned where it is stored in x out.
 
@@ -177,7 +180,7 @@ class Cut(Matrix):
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rearranged(Matrix):
     """A matrix that has to be computed from the whole stored tensor.
 

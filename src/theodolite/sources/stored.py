@@ -80,6 +80,9 @@ class StoredTensor(ABC):
         start, stop, step = row_bounds(key, self.shape[0])
         return self.rows(start, stop)[::step]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({' x '.join(map(str, self.shape)) or 'scalar'}, {self.dtype})"
+
     def chunks(self) -> Iterator[memoryview]:
         """Go through the tensor's bytes in C order and little-endian form.
 
@@ -96,7 +99,7 @@ class StoredTensor(ABC):
             yield as_bytes(self.rows(start, min(self.shape[0], start + step)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FileTensor(StoredTensor):
     """A C-ordered tensor at one place of a file.
 

@@ -54,7 +54,7 @@ def code_of_torch(dtype: object) -> str:
     return _CODES.get(name, name.upper())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TorchTensor(StoredTensor):
     """A strided torch tensor of a type that NumPy knows.
 

@@ -187,12 +187,12 @@ class Weight:
         ----------
         view : {"unfold", "slices", "fft"}
             How kernels of convolutions become matrices: one out x (in·sizes) matrix; a stack of one out x in matrix
-            per position of the kernel; a stack of one complex out x in matrix per spatial frequency of an input of
-            `input_size`, whose pooled singular values are those of the operator with circular padding and stride 1.
+            per position of the kernel; a stack of real 2·out x 2·in blocks, one per pair of spatial frequencies,
+            whose pooled singular values are those of the operator with circular padding and stride 1.
         convention : {"theodolite", "weightwatcher"}
             Whose choice of matrices; that of WeightWatcher 0.7.7 has its own view of convolutions.
         input_size : int
-            Length of the input along each spatial axis, for ``view="fft"``.
+            Length of the input along each spatial axis, even, for ``view="fft"``.
 
         Returns
         -------

@@ -83,7 +83,7 @@ def choose(name: str, source: StoredTensor, role: str, turned: bool) -> Choice:
     return Choice(Rearranged(source, rearrange, shape, np.dtype(np.float32), role, view))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Single(Matrix):
     """A stored 2-D tensor in float32, read by rows."""
 

@@ -59,8 +59,8 @@ def model_rows(targets: Iterable[TargetRow], rows: Iterable[ReadingRow]) -> tupl
 
 
 def _model_of(layer: TargetRow) -> str:
-    usual = layer.convention == "theodolite"
-    return f"{layer.model}:{MODEL}" + ("" if usual else f"@{layer.convention}")
+    way = "" if layer.convention == "theodolite" else f"@{layer.convention}"
+    return f"{layer.model}{way}:{MODEL}"
 
 
 def _summary(model: str, group: list[ReadingRow], layers: dict[str, TargetRow]) -> Iterator[ReadingRow]:
@@ -74,7 +74,8 @@ def _summary(model: str, group: list[ReadingRow], layers: dict[str, TargetRow]) 
     if read:
         # Summed exactly, so that the order of the layers can't show.
         values["mean"] = math.fsum(value / len(read) for value, _ in read)
-        values["median"] = statistics.median(value for value, _ in read)
+        low, high = (middle(value for value, _ in read) for middle in (statistics.median_low, statistics.median_high))
+        values["median"] = low / 2 + high / 2  # halved first, so that huge values can't overflow
         whole = sum(weight for _, weight in read)
         values["weighted_mean"] = math.fsum(value * (weight / whole) for value, weight in read)
     for name in STATISTICS:

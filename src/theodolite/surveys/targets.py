@@ -274,9 +274,10 @@ def _listed(model: str, weight: Weight, survey: Survey, reason: str) -> TargetRo
 
 def _identity(model: str, weight: Weight, survey: Survey, part: str = "", view: str = "") -> str:
     """Name a target; a way of looking other than the usual is part of the name, so that both can stand in one run."""
-    other = [view] if view in ("slices", "fft") and survey.convention == "theodolite" else []
-    other += [survey.convention] if survey.convention != "theodolite" else []
-    return f"{model}:{weight.name}" + (f"#{part}" if part else "") + "".join(f"@{name}" for name in other)
+    unusual = [view] if view in ("slices", "fft") else []
+    if survey.convention != "theodolite":
+        unusual = [survey.convention]
+    return "".join((model, *(f"@{way}" for way in unusual), ":", weight.name, f"#{part}" if part else ""))
 
 
 def _share(looks: Sequence[_Look], index: int, count: int) -> list[_Look]:

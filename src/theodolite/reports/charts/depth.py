@@ -7,6 +7,7 @@ import altair as alt
 from theodolite.reports.charts.marks import (
     IS_CHOSEN,
     Rows,
+    at_labels,
     chosen_param,
     layer_data,
     layer_tooltip,
@@ -44,10 +45,10 @@ def depth_chart(
     depth = alt.X("order:Q", title=axis, scale=alt.Scale(nice=False, padding=8, zero=False))
     depth = depth.axis(grid=False, tickMinStep=1, tickCount=4, format="d")
     height = alt.Y("value:Q", title=None, scale=value_scale(quantity, padding=6))
-    height = height.axis(format=quantity.format, tickCount=4)
+    height = height.axis(format=quantity.ticks, tickCount=4, **at_labels())
     base = alt.Chart().encode(x=depth, y=height)
-    line = base.mark_line(strokeWidth=1, opacity=0.35, style="chance-line")
-    chance = base.mark_tick(style="chance-tick", thickness=1.5, size=9, opacity=0.55, orient="horizontal").encode(
+    line = base.mark_line(strokeWidth=1, opacity=0.35, style="chance")
+    chance = base.mark_tick(style="chance", thickness=1.5, size=9, opacity=0.55, orient="horizontal").encode(
         y=alt.Y("chance:Q")
     )
     interval = base.mark_rule(strokeWidth=1.2, opacity=0.8).encode(
@@ -56,7 +57,7 @@ def depth_chart(
     points = base.mark_point(filled=True, cursor="pointer", opacity=1, strokeWidth=0).encode(
         color=verdict_color(),
         shape=verdict_shape(),
-        size=alt.condition(IS_CHOSEN, alt.value(110), alt.value(55)),
+        size=alt.condition(IS_CHOSEN, alt.value(130), alt.value(75)),
         opacity=alt.condition("datum.apart", alt.value(0.45), alt.value(1)),
         tooltip=layer_tooltip(quantity),
     )

@@ -135,3 +135,17 @@ def role_sort() -> alt.EncodingSortField:
         The sort.
     """
     return alt.EncodingSortField(field="role_order", op="min", order="ascending")
+
+
+def at_labels() -> dict[str, Any]:
+    """Draw an axis's rules and ticks where there is a label alone; a logarithmic axis has one at every digit.
+
+    Returns
+    -------
+    dict
+        Properties of an axis.
+    """
+    return {
+        "gridOpacity": {"condition": {"test": "datum.label", "value": 0.7}, "value": 0},
+        "tickOpacity": {"condition": {"test": "datum.label", "value": 1}, "value": 0},
+    }

@@ -21,8 +21,8 @@ class Quantity:
         What the axis is called.
     scale : {"log", "linear"}
         Kind of axis.
-    format : str
-        Of its numbers, as d3 writes it.
+    format, ticks : str
+        Of its numbers and of the marks on its axis, as d3 writes them.
     share : bool
         Shown as a share of the number of eigenvalues, so that layers of different size compare.
     strong_low : bool
@@ -33,6 +33,7 @@ class Quantity:
     title: str
     scale: Literal["log", "linear"] = "linear"
     format: str = ".2f"
+    ticks: str = "~g"
     share: bool = False
     strong_low: bool = False
 
@@ -62,13 +63,13 @@ class Quantity:
 
 
 QUANTITIES = (
-    Quantity("power_law.alpha", "exponent alpha of the tail", "log", ".1f", strong_low=True),
+    Quantity("power_law.alpha", "exponent alpha of the tail", "log", ".1f", "~g", strong_low=True),
     Quantity("power_law.distance", "distance of the tail’s fit", "linear", ".2f"),
-    Quantity("effective_rank", "effective rank / n", "linear", ".0%", share=True),
-    Quantity("stable_rank", "stable rank / n", "log", ".1%", share=True),
-    Quantity("hill", "Hill’s exponent", "log", ".1f", strong_low=True),
-    Quantity("spectral_norm", "spectral norm", "log", ".2~s"),
-    Quantity("frobenius_norm", "Frobenius norm", "log", ".2~s"),
+    Quantity("effective_rank", "effective rank / n", "linear", ".0%", "~%", share=True),
+    Quantity("stable_rank", "stable rank / n", "log", ".1%", "~%", share=True),
+    Quantity("hill", "Hill’s exponent", "log", ".1f", "~g", strong_low=True),
+    Quantity("spectral_norm", "spectral norm", "log", ".2~s", "~s"),
+    Quantity("frobenius_norm", "Frobenius norm", "log", ".2~s", "~s"),
     Quantity("log_spectral_norm", "log₁₀ largest eigenvalue", "linear", ".2f"),
     Quantity("log_norm", "log₁₀ sum of eigenvalues", "linear", ".2f"),
     Quantity("alpha_hat", "alpha-hat", "linear", ".2f"),

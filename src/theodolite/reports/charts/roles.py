@@ -7,6 +7,7 @@ import altair as alt
 from theodolite.reports.charts.marks import (
     IS_CHOSEN,
     Rows,
+    at_labels,
     chosen_param,
     layer_data,
     layer_tooltip,
@@ -39,13 +40,13 @@ def role_chart(quantity: Quantity, rows: Rows = None, *, width: int = 420) -> al
         y=alt.Y("role:N", sort=role_sort(), title=None, axis=alt.Axis(ticks=False, labelFontSize=12, grid=True))
     )
     value = alt.X("value:Q", title=quantity.title, scale=value_scale(quantity, padding=8))
-    value = value.axis(format=quantity.format, grid=False, tickCount=6)
-    median = base.mark_tick(style="chance-tick", thickness=2, size=20).encode(x=alt.X("median(value):Q"))
+    value = value.axis(format=quantity.ticks, grid=False, tickCount=6, **at_labels())
+    median = base.mark_tick(style="chance", thickness=2, size=20).encode(x=alt.X("median(value):Q"))
     points = base.mark_point(filled=True, cursor="pointer", strokeWidth=0).encode(
         x=value,
         color=verdict_color(),
         shape=verdict_shape(),
-        size=alt.condition(IS_CHOSEN, alt.value(110), alt.value(55)),
+        size=alt.condition(IS_CHOSEN, alt.value(130), alt.value(75)),
         opacity=alt.condition("datum.apart", alt.value(0.45), alt.value(0.85)),
         tooltip=layer_tooltip(quantity),
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core.readings import Readings
+from theodolite.reports.charts.marks import at_labels
 from theodolite.reports.layers import Layer
 
 MOST_POINTS = 256
@@ -209,11 +210,11 @@ def spectrum_chart(data: SpectrumData | None = None, *, width: int = 380, height
         return alt.InlineData(values=list(rows[name]), name=name) if name in rows else alt.NamedData(name=name)
 
     x = alt.X("x:Q", title="eigenvalue", scale=alt.Scale(type="log", nice=False, padding=8))
-    x = x.axis(format="~g", tickCount=5, grid=False, labelOverlap=True)
+    x = x.axis(format="~g", tickCount=5, grid=False, labelOverlap=True, **at_labels())
     y = alt.Y("y:Q", title="eigenvalues at least as large", scale=alt.Scale(type="log", nice=False, padding=6))
-    y = y.axis(format="~s", tickCount=4, labelOverlap=True)
+    y = y.axis(format="~s", tickCount=4, labelOverlap=True, grid=False, **at_labels())
     chance = alt.Chart(named("chance")).mark_line(
-        style="chance-line", strokeDash=[4, 3], strokeWidth=1.5, opacity=0.9, clip=True
+        style="chance", strokeDash=[4, 3], strokeWidth=1.5, opacity=0.9, clip=True
     )
     points = alt.Chart(named("points")).mark_point(
         style="spectrum", filled=True, shape="circle", size=16, opacity=0.7, strokeWidth=0
@@ -221,8 +222,8 @@ def spectrum_chart(data: SpectrumData | None = None, *, width: int = 380, height
     tail = alt.Chart(named("tail")).mark_line(style="tail", strokeWidth=2.5, opacity=0.9)
     xmin = alt.Chart(named("tail")).transform_aggregate(x="min(x)", y="max(y)")
     foot = xmin.mark_rule(style="tail", strokeDash=[2, 3], strokeWidth=1.2)
-    label = xmin.mark_text(style="label", align="right", baseline="bottom", dx=-5, dy=-2, fontSize=11).encode(
-        y=alt.value(height), text=alt.value("xmin")
+    label = xmin.mark_text(style="label", align="right", baseline="top", dx=-5, fontSize=11).encode(
+        y=alt.value(0), text=alt.value("xmin")
     )
     tooltip = [alt.Tooltip("y:Q", title="rank", format=",d"), alt.Tooltip("x:Q", title="eigenvalue", format=".4g")]
     return alt.layer(

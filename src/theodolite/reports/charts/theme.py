@@ -66,7 +66,7 @@ LIGHT = Theme(
     muted="#5b636e",
     line="#dcd9d1",
     accent="#a03c00",
-    tone="#1f5f7a",
+    tone="#0b4a68",
     verdicts={
         LOOKS_UNTRAINED.verdict: "#0072b2",
         HEAVIER_THAN_2.verdict: "#d55e00",
@@ -84,7 +84,7 @@ DARK = Theme(
     muted="#a0a7b0",
     line="#343a42",
     accent="#ffb077",
-    tone="#86bfd1",
+    tone="#6fa6ba",
     verdicts={
         LOOKS_UNTRAINED.verdict: "#56b4e9",
         HEAVIER_THAN_2.verdict: "#f58231",
@@ -144,15 +144,14 @@ def vega_config(theme: Theme) -> dict[str, Any]:
         "text": {"font": SANS, "color": theme.ink},
         "rule": {"color": theme.muted},
         "style": {
-            "chance-line": {"stroke": theme.muted},
-            "chance-tick": {"fill": theme.muted},
-            "chosen": {"stroke": theme.accent},
-            "spectrum": {"fill": theme.ink},
-            "tail": {"stroke": theme.accent},
-            "label": {"fill": theme.muted},
-            "tone": {"fill": theme.tone, "stroke": theme.accent},
-            "halo": {"fill": theme.panel},
-            "on-light": {"fill": theme.ink},
-            "on-dark": {"fill": theme.paper},
+            # "color" reaches what is stroked and what is filled; "fill" would lose against the default colour.
+            "chance": {"color": theme.muted},
+            "chosen": {"color": theme.accent},
+            "spectrum": {"color": theme.ink},
+            "tail": {"color": theme.accent},
+            "label": {"color": theme.muted},
+            "tone": {"color": theme.tone},
+            "halo": {"color": theme.panel},
+            "number": {"color": theme.ink},
         },
     }

@@ -52,11 +52,12 @@ def verdict_map(quantity: Quantity, rows: Rows = None, *, axis: str = "block") -
             scale=alt.Scale(paddingInner=0.1, paddingOuter=0.02),
         ),
     )
-    cells = base.mark_rect(cornerRadius=2, cursor="pointer", strokeWidth=2.5, style="tone").encode(
-        fillOpacity=_tone(quantity),
-        strokeOpacity=alt.condition(IS_CHOSEN, alt.value(1), alt.value(0)),
-        tooltip=layer_tooltip(quantity),
+    cells = base.mark_rect(cornerRadius=2, cursor="pointer", style="tone").encode(
+        opacity=_tone(quantity), tooltip=layer_tooltip(quantity)
     )
+    frame = base.mark_rect(
+        cornerRadius=2, cursor="pointer", filled=False, fill="transparent", style="chosen", strokeWidth=2.5
+    ).encode(strokeOpacity=alt.condition(IS_CHOSEN, alt.value(1), alt.value(0)), tooltip=layer_tooltip(quantity))
     found = base.transform_filter(alt.datum.verdict != NO_FINDING)
     beside = alt.expr("digits ? -bandwidth('x') / 2 + 11 : 0")
     halo = found.mark_point(
@@ -65,17 +66,21 @@ def verdict_map(quantity: Quantity, rows: Rows = None, *, axis: str = "block") -
     signs = found.mark_point(
         filled=True, size=alt.expr("digits ? 52 : glyph"), xOffset=beside, opacity=1, strokeWidth=0
     ).encode(color=verdict_color(), shape=verdict_shape())
+    numbers = base.mark_text(fontSize=11, style="number", opacity=alt.expr("digits ? 1 : 0")).encode(
+        text=alt.Text("value:Q", format=quantity.format)
+    )
     return (
-        alt.layer(cells, _numbers(base, quantity, dark=False), _numbers(base, quantity, dark=True), halo, signs)
+        alt.layer(cells, numbers, halo, signs, frame)
         .add_params(chosen_param(), alt.param(name="digits", value=True), alt.param(name="glyph", value=40))
         .properties(width=420, height=alt.Step(34))
     )
 
 
-def _tone(quantity: Quantity) -> alt.FillOpacity:
-    # One colour in many strengths, which reads alike on light and on dark and in print.
-    tones = [0.95, 0.06] if quantity.strong_low else [0.06, 0.95]
-    return alt.FillOpacity(
+def _tone(quantity: Quantity) -> alt.Opacity:
+    # One colour in many strengths, which reads alike on light, on dark and in print; no stronger than lets the ink of
+    # the numbers stand out.
+    tones = [0.62, 0.05] if quantity.strong_low else [0.05, 0.62]
+    return alt.Opacity(
         "value:Q",
         scale=value_scale(quantity, range=tones),
         legend=alt.Legend(
@@ -84,17 +89,10 @@ def _tone(quantity: Quantity) -> alt.FillOpacity:
             direction="horizontal",
             titleOrient="left",
             titleLimit=320,
-            format=quantity.format,
+            titlePadding=10,
+            format=quantity.ticks,
             tickCount=4,
             symbolType="square",
             symbolSize=150,
         ),
-    )
-
-
-def _numbers(base: alt.Chart, quantity: Quantity, *, dark: bool) -> alt.Chart:
-    on_dark = "scale('fillOpacity', datum.value) > 0.5"
-    test = f"digits && {on_dark}" if dark else f"digits && !({on_dark})"
-    return base.mark_text(fontSize=11, style="on-dark" if dark else "on-light").encode(
-        text=alt.Text("value:Q", format=quantity.format), opacity=alt.condition(test, alt.value(1), alt.value(0))
     )

@@ -34,8 +34,9 @@ const inner = (element) => Math.max(240, element.clientWidth);
 
 // Charts are shared by all quantities of one kind; this one's words are put in.
 function chartOf(quantity, name) {
-  const text = JSON.stringify(survey.charts[quantity.kind][name]);
-  return JSON.parse(text.replaceAll('"{title}"', JSON.stringify(quantity.title)).replaceAll('"{format}"', JSON.stringify(quantity.format)));
+  let text = JSON.stringify(survey.charts[quantity.kind][name]);
+  for (const word of ["title", "format", "ticks"]) text = text.replaceAll(`"{${word}}"`, () => JSON.stringify(quantity[word]));
+  return JSON.parse(text);
 }
 
 // Apart layers have no place along the depth of the model.
@@ -43,10 +44,10 @@ function mapSpec(quantity, rows) {
   const placed = rows.filter((row) => !["embedding", "head"].includes(row.role));
   const columns = new Set(placed.map((row) => row.place)).size || 1;
   const labels = 110;
-  const step = Math.max(6, Math.min(58, (inner(byId("map")) - labels) / columns));
+  const step = Math.max(6, Math.min(74, (inner(byId("map")) - labels) / columns));
   const spec = chartOf(quantity, "map");
   spec.width = { step };
-  spec.height = { step: Math.max(16, Math.min(36, 0.75 * step + 8)) };
+  spec.height = { step: Math.max(16, Math.min(40, 0.75 * step + 8)) };
   setParam(spec, "digits", step >= 38);
   setParam(spec, "glyph", Math.min(70, 0.4 * step * step));
   setAxis(spec, survey.models[state.model].axis);
@@ -124,10 +125,14 @@ async function drawSpectrum() {
   if (chosen !== state.chosen) return view.finalize();
   views.spectrum = view;
   const alpha = numberText(reading("power_law.alpha", chosen));
-  const words = [make("span", { class: "swatch dots" }), "eigenvalues"];
-  if (data.tail[0].length) words.push(make("span", { class: "swatch tail" }), `fitted tail, alpha ${alpha}, from xmin on`);
-  if (data.chance[0].length) words.push(make("span", { class: "swatch chance" }), "Gaussian matrix of the same shape and norm");
+  const words = [keyWords("dots", "eigenvalues")];
+  if (data.tail[0].length) words.push(keyWords("tail", `fitted tail, alpha ${alpha}`));
+  if (data.chance[0].length) words.push(keyWords("chance", "Gaussian matrix of this shape and norm"));
   key.replaceChildren(...words);
+}
+
+function keyWords(kind, text) {
+  return make("span", {}, make("i", { class: `swatch ${kind}` }), text);
 }
 
 on("chosen", () => {

@@ -11,9 +11,9 @@ function showLayer() {
   facts.push(shapeText(about.shape), `${countText(about.parameters)} parameters`, about.dtype);
   if (about.view && about.view !== "matrix") facts.push(`view ${about.view}`);
   byId("layer-facts").textContent = facts.filter(Boolean).join(" · ");
-  const heading = make("p", { class: "answer-row" }, make("b", {}, sign(about.verdicts[0]), verdictText(layer)));
-  if (about.apart) heading.append(make("span", { class: "muted" }, `Named apart: ${about.apart}.`));
-  byId("layer-answers").replaceChildren(heading, ...about.answers.map(answerRow));
+  const apart = about.apart ? make("span", { class: "muted" }, `(named apart: ${about.apart})`) : "";
+  byId("layer-verdict").replaceChildren(sign(about.verdicts[0]), make("b", {}, verdictText(layer)), apart);
+  byId("layer-answers").replaceChildren(...about.answers.map(answerRow));
   byId("values").replaceChildren(...survey.columns.map((column) => valueCell(column, layer)));
   byId("layer-readings").replaceChildren(readingsTable(layer));
   byId("said").textContent = `${about.name}: ${verdictText(layer)}`;
@@ -47,7 +47,7 @@ function valueCell(column, layer) {
   const cell = make("dd", {}, text);
   if (value === null) cell.append(make("small", {}, survey.readings[column.name]?.said?.[layer] ?? "not measured"));
   if (low !== null && high !== null) cell.append(make("small", {}, `${numberText(low)} to ${numberText(high)}`));
-  if (percentile !== null) cell.append(gauge(percentile), make("small", {}, `percentile of chance ${percentileText(percentile)}`));
+  if (percentile !== null) cell.append(gauge(percentile), make("small", {}, `percentile ${percentileText(percentile)}`));
   return make("dl", {}, make("dt", {}, column.title), cell);
 }
 

@@ -6,6 +6,7 @@ function tableColumns() {
   const text = (key, title, of, cell) => ({ key, title, of, cell, numeric: false });
   const columns = [
     text("name", "layer", (layer) => layer, (layer) => make("td", { class: "name", title: survey.layers[layer].name }, make("bdi", {}, survey.layers[layer].name))),
+    text("verdict", "verdict", (layer) => survey.layers[layer].verdicts[0], verdictCell),
     text("role", "role", (layer) => survey.layers[layer].role, (layer) => make("td", {}, survey.layers[layer].role)),
     { key: "block", title: "block", numeric: true, of: (layer) => survey.layers[layer].block, cell: (layer) => make("td", { class: "n" }, survey.layers[layer].block ?? "–") },
     { key: "shape", title: "shape", numeric: true, of: (layer) => survey.layers[layer].parameters, cell: (layer) => make("td", { class: "n" }, shapeText(survey.layers[layer].shape)) },
@@ -14,7 +15,6 @@ function tableColumns() {
     const of = (layer) => (column.share ? shareOf(layer, reading(column.name, layer)) : reading(column.name, layer));
     columns.push({ key: column.name, title: column.title, numeric: true, of, cell: (layer) => valueTableCell(column, of(layer), layer) });
   }
-  columns.push(text("verdict", "verdict", (layer) => survey.layers[layer].verdicts[0], verdictCell));
   return columns;
 }
 
@@ -23,7 +23,7 @@ function valueTableCell(column, value, layer) {
   const high = reading(column.name, layer, "high");
   const percentile = reading(column.name, layer, "percentile");
   const interval = low === null ? "" : `${numberText(low)}–${numberText(high)}`;
-  const small = [interval, percentile === null ? "" : `p ${percentileText(percentile)}`].filter(Boolean).join(" · ");
+  const small = [interval, percentile === null ? "" : `p ${percentileText(percentile).replace(" ", "")}`].filter(Boolean).join(" · ");
   const said = survey.readings[column.name]?.said?.[layer];
   return make("td", { class: "n", title: said ?? null }, column.share ? shareText(value) : numberText(value), small ? make("small", {}, small) : "");
 }
