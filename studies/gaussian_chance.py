@@ -6,8 +6,8 @@ Three steps, each seeded and resumable:
    distance, stable rank and effective rank of each are kept, one small file per shape in the work folder. A shape that
    is there is not drawn again.
 2. ``table``: the quantities are standardised (`theodolite.numerics.nulls.standardisation`), the quantiles of each shape
-   are smoothed over shapes by a weighted polynomial in log₂ of the shorter side and √(shorter / longer), and the
-   smooth surfaces are written on a grid.
+   are smoothed over shapes by a weighted sum of powers of the shorter side times polynomials of √(shorter / longer),
+   and the smooth surfaces are written on a grid.
 3. ``check``: fresh spectra at shapes off the design; how often they fall below the quantiles of the table.
 
 The whole takes about 20 minutes of one core. Run it as
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.polynomial.chebyshev import chebvander2d
+from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -45,7 +45,16 @@ DESIGN: dict[int, tuple[int, tuple[float, ...]]] = {
     8192: (60, (1.0, 0.75, 0.5, 1 / 64)),
     16384: (20, (1.0, 0.5, 1 / 64)),
 }
-DEGREES = (5, 4)
+# The surfaces: powers of the shorter side n, each times a polynomial of √(shorter / longer side) of the degree given.
+# Three of the standardised laws have limits; the exponent grows with log n for as long as it was drawn.
+CONVERGING = ((0.0, 4), (-0.5, 3), (-1.0, 3), (-1.5, 2))
+SURFACES: dict[str, tuple[tuple[float | str, int], ...]] = {
+    "power_law.alpha": ((0.0, 4), ("log", 3), (-0.5, 3), (-1.0, 3), (-1.5, 2)),
+    "power_law.distance": CONVERGING,
+    "stable_rank.value": CONVERGING,
+    "effective_rank.value": CONVERGING,
+}
+SPREAD: tuple[tuple[float | str, int], ...] = ((0.0, 2), ("log", 2), (-0.5, 2), (-1.0, 1))
 GRID_SIDES = np.round(2.0 ** np.concatenate([np.arange(3, 5, 0.25), np.arange(5, 14.5, 0.5)]))
 GRID_ROOTS = np.linspace(0.0, 1.0, 9)
 # Shapes off the design, with the number of fresh spectra for each.
@@ -87,13 +96,13 @@ def _file(work: Path, side: int, root: float) -> Path:
     return work / f"side{side:05d}_root{round(root * 64):02d}.npy"
 
 
-def basis(sides: Array, roots: Array, degrees: tuple[int, int]) -> Array:
-    """Return the polynomial terms of each shape: total degree at most the larger of the two."""
-    across = (np.log2(sides) - 8.5) / 5.5
-    along = 2 * roots - 1
-    terms = chebvander2d(across, along, degrees)
-    first, second = np.divmod(np.arange(terms.shape[-1]), degrees[1] + 1)
-    return terms[..., first + second <= max(degrees)]
+def basis(sides: Array, roots: Array, surface: tuple[tuple[float | str, int], ...]) -> Array:
+    """Return the terms of a surface at each shape, one row per shape."""
+    terms = []
+    for power, degree in surface:
+        size = (np.log2(sides) - 8.5) / 5.5 if isinstance(power, str) else (sides / 8.0) ** power
+        terms.append(size[:, None] * chebvander(2 * roots - 1, degree))
+    return np.concatenate(terms, axis=1)
 
 
 class Draws:
@@ -115,8 +124,8 @@ class Draws:
         quartiles = self.quantiles[quantity][:, [LEVELS.index(0.25), LEVELS.index(0.75)]]
         spread = np.log((quartiles[:, 1] - quartiles[:, 0]) / (ndtri(0.75) - ndtri(0.25)))
         weight = np.sqrt(self.draws)
-        terms = basis(self.sides, self.roots, (3, 2)) * weight[:, None]
-        return np.exp(basis(sides, roots, (3, 2)) @ np.linalg.lstsq(terms, spread * weight, rcond=None)[0])
+        terms = basis(self.sides, self.roots, SPREAD) * weight[:, None]
+        return np.exp(basis(sides, roots, SPREAD) @ np.linalg.lstsq(terms, spread * weight, rcond=None)[0])
 
     def surface(self, quantity: int, level: int, at: tuple[Array, Array], without: float = 0.0) -> tuple[Array, Array]:
         """Return one level's surface at some shapes and how many draws there would give it the same standard error.
@@ -126,8 +135,8 @@ class Draws:
         p = LEVELS[level]
         used = (self.draws * min(p, 1 - p) >= 2) & (self.sides != without)
         weight = np.sqrt(self.draws[used]) / self.spread(quantity, self.sides[used], self.roots[used])
-        inverse = np.linalg.pinv(basis(self.sides[used], self.roots[used], DEGREES) * weight[:, None])
-        wanted = basis(*at, DEGREES) @ inverse
+        terms = SURFACES[QUANTITIES[quantity]]
+        wanted = basis(*at, terms) @ np.linalg.pinv(basis(self.sides[used], self.roots[used], terms) * weight[:, None])
         worth = self.spread(quantity, *at) ** 2 / np.sum(wanted**2, axis=-1)
         return wanted @ (self.quantiles[quantity][used, level] * weight), worth
 
@@ -137,26 +146,27 @@ def table(work: Path, output: Path) -> None:
     drawn = Draws(work)
     at = np.meshgrid(GRID_SIDES, GRID_ROOTS, indexing="ij")
     standard = np.empty((len(QUANTITIES), *at[0].shape, len(LEVELS)))
-    worth = np.full(at[0].shape, np.inf)
+    draws = np.empty((len(QUANTITIES), *at[0].shape))
     for quantity in range(len(QUANTITIES)):
-        for level in range(len(LEVELS)):
-            flat, draws = drawn.surface(quantity, level, (at[0].ravel(), at[1].ravel()))
+        for level in reversed(range(len(LEVELS))):
+            flat, worth = drawn.surface(quantity, level, (at[0].ravel(), at[1].ravel()))
             standard[quantity, ..., level] = flat.reshape(at[0].shape)
-            if LEVELS[level] == 0.5:
-                worth = np.minimum(worth, draws.reshape(at[0].shape))
+        draws[quantity] = worth.reshape(at[0].shape)  # of the lowest level, which the fewest shapes speak of
     np.savez_compressed(
         output,
         quantities=np.array(QUANTITIES),
         sides=GRID_SIDES.astype(np.int32),
         roots=GRID_ROOTS,
         levels=np.array(LEVELS),
-        draws=np.floor(worth).astype(np.int32),
+        draws=np.floor(draws).astype(np.int32),
         standard=np.sort(standard, axis=-1).astype(np.float32),
         seed=SEED,
     )
     print(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB), {drawn.draws.sum()} spectra")
-    for side in (8, 64, 512, 4096, 8192, 16384):
-        print(f"  worth at side {side}: {np.round(worth[side == GRID_SIDES][0]).astype(int).tolist()}")
+    print("\nDraws that the law of each quantity is worth at its outermost levels, least and most over aspects")
+    for side in (8, 64, 512, 1024, 2048, 4096, 8192, 16384):
+        ends = [f"{rows[side == GRID_SIDES].min():.0f} to {rows[side == GRID_SIDES].max():.0f}" for rows in draws]
+        print(f"{side:6d}  " + "; ".join(ends))
 
 
 def leave_one_out(work: Path) -> None:

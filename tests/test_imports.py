@@ -27,8 +27,9 @@ def heavy(modules: set[str]) -> list[str]:
         "import theodolite",
         "import theodolite as td; dir(td); td.__version__",
         "import theodolite.cli.app",
-        "import sys\nfrom theodolite.cli.app import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass",
-        "import sys\nfrom theodolite.cli.app import main\ntry:\n    main(['survey', '--help'])\nexcept SystemExit:\n    pass",
+        "from theodolite.cli.app import main; main(['--help'])",
+        "from theodolite.cli.app import main; main(['survey', '--help'])",
+        "from theodolite.cli.app import main; main(['--version'])",
     ],
 )
 def test_nothing_heavy_is_loaded_before_there_is_work(code: str):

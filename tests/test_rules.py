@@ -98,14 +98,7 @@ def test_only_the_command_line_prints(path: Path):
 def test_no_logging_is_set_up(path: Path):
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Attribute):
-            assert node.attr not in {"basicConfig", "addHandler", "simplefilter"} or allowed_filter(path, node), (
-                node.lineno
-            )
-
-
-def allowed_filter(path: Path, node: ast.Attribute) -> bool:
-    """The suite turns warnings into errors while one measure runs, and back again."""
-    return node.attr == "simplefilter" and path == PACKAGE / "testing" / "inputs.py"
+            assert node.attr not in {"basicConfig", "addHandler"}, f"line {node.lineno}"
 
 
 @sources
@@ -116,7 +109,10 @@ def test_only_a_running_survey_catches_everything(path: Path):
         if isinstance(node, ast.ExceptHandler):
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             names = {ast.unparse(kind) if kind is not None else "everything" for kind in caught}
-            assert not names & {"everything", "Exception", "BaseException"}, f"line {node.lineno}"
+            # Clearing up whatever happens is no catching: the error goes on.
+            passed_on = ast.unparse(node.body[-1]) == "raise"
+            wide = names & {"everything", "Exception"} | (set() if passed_on else names & {"BaseException"})
+            assert not wide, f"line {node.lineno}"
 
 
 def imported(statement: ast.stmt) -> set[str]:
@@ -188,7 +184,7 @@ def test_a_private_file_gives_one_measure(path: Path):
         return
     # A measure with several numbers brings the class of its result, which bears its name.
     assert path.stem.removeprefix("_") in public
-    classes = {name for name in public if name.lower() == path.stem.replace("_", "")}
+    classes = {name for name in public if name[0].isupper() and name.lower() == path.stem.replace("_", "")}
     assert public - classes == {path.stem.removeprefix("_")}
 
 
@@ -232,6 +228,7 @@ def test_the_counters_count():
     (function,) = functions(ast.parse(text))
     assert code_lines(text, function) == 4
     assert parameters(function) == ["a", "b", "c"]
-    lazy = "if TYPE_CHECKING:\n    import torch\ntry:\n    import x\nexcept ImportError:\n    import torch\ndef f():\n    import torch\n"
+    lazy = "if TYPE_CHECKING:\n    import torch\ntry:\n    import x\nexcept ImportError:\n    import torch\n"
+    lazy += "def f():\n    import torch\n"
     found = [name for statement in at_import(ast.parse(lazy).body) for name in imported(statement)]
     assert found == ["x", "torch"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from theodolite.reports import report as report
     from theodolite.sources import Checkpoint as Checkpoint
     from theodolite.sources import CheckpointError as CheckpointError
-    from theodolite.sources import open_checkpoint as open  # noqa: A004
+    from theodolite.sources import open_checkpoint as open  # noqa: A004, F401
     from theodolite.surveys import Survey as Survey
     from theodolite.surveys import read_run as read_run
     from theodolite.surveys import survey as survey
@@ -42,7 +42,7 @@ _NAMES = {
     "survey": ("surveys", "survey"),
 }
 
-__all__ = [*_PACKAGES, *_NAMES, "open"]  # noqa: PLE0604 - names of lazily loaded things
+__all__ = [*_PACKAGES, *_NAMES]  # noqa: PLE0604 - names of lazily loaded things
 
 
 def __getattr__(name: str) -> Any:

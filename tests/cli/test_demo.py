@@ -70,7 +70,10 @@ def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_built_in_demo_needs_neither_torch_nor_network_nor_a_home(tmp_path):
     code = (
         "import sys, socket\n"
-        "sys.modules['torch'] = None\n"
+        "class NoTorch:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'torch': raise ImportError(name)\n"
+        "sys.meta_path.insert(0, NoTorch())\n"
         "def refuse(*a, **k): raise AssertionError('network')\n"
         "socket.socket.connect = refuse\n"
         "from theodolite.cli.app import main\n"

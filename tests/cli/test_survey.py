@@ -112,6 +112,7 @@ def test_presets_that_help_offers_are_those_there_are(cli):
         (("--shard", "0/2"), "2/8"),
         (("--shard", "half"), "2/8"),
         (("--json", "--csv"), "Choose one"),
+        (("--layers", "*atention*"), "theodolite inspect"),
         (("--shard", "1/2", "--fresh"), "by hand"),
         (("--config", "nowhere.toml"), "--config"),
         (("--seed", "-1"), "at least 0"),

@@ -97,14 +97,17 @@ def test_planted_structure_is_not_at_chance():
 def test_percentile_is_monotone_bounded_and_inverse_to_quantile(quantity, shape):
     law = chance_level(quantity, shape)
     assert np.all(np.diff(law.quantiles) > 0)
-    levels = np.linspace(0.005, 0.995, 100)
+    levels = np.linspace(law.levels[0], law.levels[-1], 100)
     quantiles = np.array([law.quantile(p) for p in levels])
     assert np.all(np.diff(quantiles) > 0)
-    np.testing.assert_allclose([law.percentile(value) for value in quantiles], 100 * levels, rtol=1e-9)
-    assert law.percentile(-np.inf) == pytest.approx(0.5)
-    assert law.percentile(np.inf) == pytest.approx(99.5)
+    np.testing.assert_allclose([law.percentile(value) for value in quantiles], 100 * levels, rtol=1e-6)
+    assert law.percentile(-np.inf) == 100 * law.levels[0]
+    assert law.percentile(np.inf) == 100 * law.levels[-1]
     assert law.quantile(0) == law.quantiles[0] < law.median < law.quantile(1) == law.quantiles[-1]
-    assert law.draws >= 199  # what the outermost levels ask for
+    # No level beyond the smallest and the largest of the draws it is worth, and enough of them for 1 to 99 %.
+    assert law.levels[0] * (law.draws + 1) >= 1
+    assert law.levels[0] <= 0.01
+    assert law.levels[-1] == pytest.approx(1 - law.levels[0])
 
 
 def test_a_normal_law_is_read_as_one():

@@ -138,6 +138,15 @@ def test_which_file_of_a_folder_wins(present: tuple[str, ...], chosen: str, save
     assert [path.name for path in open_checkpoint(folder).files] == [chosen]
 
 
+def test_the_configuration_of_another_model_is_left_alone(save: Callable[..., Path]):
+    path = save(ONES, "net/mine.safetensors")
+    (path.parent / "config.json").write_text("not JSON")
+    assert open_checkpoint(path).config == {}
+    (path.parent / "config.json").write_text('{"model_type": "bert"}')
+    assert open_checkpoint(path.parent).config == {"model_type": "bert"}
+    assert open_checkpoint(path.rename(path.with_name("model-1-of-1.safetensors"))).config == {"model_type": "bert"}
+
+
 def test_folders_with_nothing_to_choose(tmp_path: Path, save: Callable[..., Path]):
     empty = tmp_path / "empty"
     empty.mkdir()

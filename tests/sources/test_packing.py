@@ -183,6 +183,12 @@ def test_conv1d_of_gpt2_is_put_right(named: Callable[..., Any]):
     np.testing.assert_array_equal(dense(ckpt[f"{block}.mlp.c_proj.weight"])[""], down.T)
 
 
+def test_kernels_of_tensorflow_and_jax_are_put_right(tmp_path: Any):
+    kernel = draw(4, 7)
+    np.savez(tmp_path / "net.npz", **{"dense.kernel": kernel, "dense.bias": draw(7)})
+    np.testing.assert_array_equal(dense(open_checkpoint(tmp_path / "net.npz")["dense.kernel"])[""], kernel.T)
+
+
 def test_the_same_names_over_ordinary_linear_layers(named: Callable[..., Any]):
     stored = {"h.0.mlp.c_fc.weight": draw(4 * MODEL, MODEL), "h.0.attn.c_proj.weight": draw(MODEL, MODEL)}
     ckpt = named({}, None, **stored)

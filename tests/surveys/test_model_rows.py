@@ -12,7 +12,13 @@ def layer(name: str, parameters: int, **columns: object) -> TargetRow:
 
 def reading(name: str, value: float | None, field: str = "alpha", outcome: str = "") -> ReadingRow:
     return ReadingRow(
-        target=f"m:{name}", measure="power_law", field=field, value=value, outcome=outcome, unit="1", key=f"k{name}{field}"
+        target=f"m:{name}",
+        measure="power_law",
+        field=field,
+        value=value,
+        outcome=outcome,
+        unit="1",
+        key=f"k{name}{field}",
     )
 
 
@@ -53,7 +59,9 @@ def test_notes_count_as_values_and_the_order_of_layers_can_not_show() -> None:
 
 def test_models_conventions_fields_and_parameters_are_kept_apart() -> None:
     targets = [layer("a", 10), TargetRow(target="n:a", model="n", module="a", parameters=20)]
-    targets.append(TargetRow(target="m@weightwatcher:a", model="m", module="a", parameters=10, convention="weightwatcher"))
+    targets.append(
+        TargetRow(target="m@weightwatcher:a", model="m", module="a", parameters=10, convention="weightwatcher")
+    )
     rows = [reading("a", 2.0), reading("a", 9.0, field="xmin")]
     rows += [ReadingRow(target="n:a", measure="power_law", field="alpha", value=4.0)]
     rows += [ReadingRow(target="m@weightwatcher:a", measure="power_law", field="alpha", value=5.0)]

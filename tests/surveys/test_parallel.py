@@ -101,8 +101,8 @@ def test_tasks_run_with_the_blas_threads_that_they_ask_for() -> None:
 
 
 def test_a_matrix_decides_its_blas_threads_by_its_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    from theodolite.surveys.arrays import HeldTensor
     from theodolite.core import TargetRow
+    from theodolite.surveys.arrays import HeldTensor
 
     monkeypatch.setattr(blas, "available_cores", lambda: 6)
     row = TargetRow(target="m:w", model="m", module="w")
@@ -113,8 +113,8 @@ def test_a_matrix_decides_its_blas_threads_by_its_shape(monkeypatch: pytest.Monk
 
 
 def test_work_counts_the_gram_and_its_decomposition() -> None:
-    from theodolite.surveys.arrays import HeldTensor
     from theodolite.core import TargetRow
+    from theodolite.surveys.arrays import HeldTensor
 
     row = TargetRow(target="m:w", model="m", module="w")
     flat, stack = np.zeros((20, 10)), np.zeros((3, 10, 20))

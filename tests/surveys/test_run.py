@@ -1,6 +1,8 @@
 """Running: one decomposition a target, and no error that stops the others."""
 
 import functools
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,14 +217,10 @@ def test_a_tensor_that_can_not_be_read_fails_alone(checkpoint: Path, monkeypatch
     monkeypatch.setattr(Weight, "fingerprint", torn)
     readings = td.survey(checkpoint, ["stable_rank"])
     failed = [row for row in readings if row.status == "failed"]
-    assert [(row.target, row.note) for row in failed] == [
-        ("small:layers.1.mlp.up.weight", "OSError: the disk is gone")
-    ]
+    assert [(row.target, row.note) for row in failed] == [("small:layers.1.mlp.up.weight", "OSError: the disk is gone")]
 
 
-def test_a_tensor_whose_matrices_can_not_be_told_fails_alone(
-    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tensor_whose_matrices_can_not_be_told_fails_alone(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = Weight.matrices
 
     def lost(weight: Weight, *args: object, **kwargs: object) -> object:
@@ -258,7 +256,7 @@ def test_the_convention_reaches_the_weights_and_the_measures(model: Model) -> No
     theirs = td.survey(kernel, Survey.of([follows, "frobenius_norm"], convention="weightwatcher"))
     assert cells(ours, "follows") == {"conv.weight": 0.0}
     assert cells(theirs, "follows") == {"conv.weight": 1.0}
-    assert [row.target for row in theirs][0] == "arrays@weightwatcher:conv.weight"
+    assert theirs.rows[0].target == "arrays@weightwatcher:conv.weight"
     ratio = cells(theirs, "frobenius_norm")["conv.weight"] / cells(ours, "frobenius_norm")["conv.weight"]
     assert ratio == pytest.approx(0.5**0.5, rel=1e-6)
     asked = functools.partial(follows, convention="theodolite")
@@ -385,3 +383,22 @@ def test_memory_and_folder_agree_to_the_byte(checkpoint: Path, tmp_path: Path) -
     assert in_memory.canonical() == in_folder.canonical() == read_run(tmp_path / "run").canonical()
     row = in_folder.where("power_law.alpha").rows[0]
     np.testing.assert_array_equal(in_memory.array(row), in_folder.array(row))
+
+
+def test_the_operator_of_a_convolution() -> None:
+    kernel = {"conv.weight": np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)}
+    readings = td.survey(kernel, Survey.of(["spectral_norm", "stable_rank"], view="fft"))
+    row = readings.rows[0]
+    assert (row.target, row.status, row.chance) == ("arrays@fft:conv.weight", "ok", None)
+    transformed = np.fft.fft2(kernel["conv.weight"].astype(float), (32, 32)).transpose(2, 3, 0, 1)
+    assert row.value == pytest.approx(np.linalg.svd(transformed, compute_uv=False).max(), rel=1e-6)
+
+
+def test_a_survey_loads_neither_pandas_nor_what_one_job_does_not_need() -> None:
+    program = (
+        "import sys, numpy as np, theodolite as td\n"
+        "readings = td.survey({'a.weight': np.eye(9) + 1.0})\n"
+        "print(sorted({'pandas', 'joblib', 'torch', 'scipy.stats', 'altair'} & set(sys.modules)), len(readings))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("[] ")

@@ -21,6 +21,14 @@ MOVES = ("scale", "permutation", "rotation", "transpose")
 FREE = Field(unit="1", unspecified=MOVES)
 Model = dict[str, np.ndarray]
 
+HOLDER = """
+import pathlib, sys
+from theodolite.surveys.lock import FileLock
+with FileLock(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
 calls: list[object] = []
 broken: list[object] = []
 
@@ -88,7 +96,11 @@ def test_other_parameters_and_seeds_stand_beside(model: Model, run: Path) -> Non
     td.survey(model, [largest, partial(largest, power=2.0)], store=run)
     readings = td.survey(model, Survey.of([largest], seed=5), store=run)
     assert len(calls) == 18
-    assert {(row.params, row.seed) for row in readings} == {('{"power":1.0}', 0), ('{"power":2.0}', 0), ('{"power":1.0}', 5)}
+    assert {(row.params, row.seed) for row in readings} == {
+        ('{"power":1.0}', 0),
+        ('{"power":2.0}', 0),
+        ('{"power":1.0}', 5),
+    }
 
 
 def test_conventions_stand_beside_each_other(run: Path) -> None:
@@ -123,7 +135,9 @@ def test_changed_content_supersedes_and_its_return_costs_nothing(model: Model, r
     assert len(calls) == 7
     assert after.canonical() == td.survey(changed, [largest, "power_law"]).canonical()
     row = after.where("power_law.alpha", target=f"arrays:{name}").rows[0]
-    assert after.array(row)[-1] == pytest.approx(4 * before.array(before.where("power_law.alpha", target=f"arrays:{name}").rows[0])[-1])
+    assert after.array(row)[-1] == pytest.approx(
+        4 * before.array(before.where("power_law.alpha", target=f"arrays:{name}").rows[0])[-1]
+    )
     calls.clear()
     assert td.survey(model, [largest, "power_law"], store=run).canonical() == before.canonical()
     assert calls == []
@@ -225,17 +239,8 @@ def test_setting_aside_keeps_every_run(model: Model, run: Path) -> None:
 
 def test_a_second_writer_is_refused_with_the_number_of_the_first(model: Model, run: Path) -> None:
     td.survey(model, [largest], store=run)
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys, pathlib; from theodolite.surveys.lock import FileLock\n"
-            "with FileLock(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()",
-            str(run / "readings" / "all.lock"),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+    lock = run / "readings" / "all.lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline().strip() == b"held"
@@ -308,7 +313,30 @@ def test_names_of_arrays_are_safe_and_tell_ways_of_looking_apart() -> None:
     target = TargetRow(target="m:../a/b c:d*#q", model="m", module="x", fingerprint="ab", shape=(3, 4))
     names = {
         run_folder.array_reference(t)
-        for t in (target, replace(target, fingerprint="cd"), replace(target, view="slices"), replace(target, target="m:../a/b c:d?#q"))
+        for t in (
+            target,
+            replace(target, fingerprint="cd"),
+            replace(target, view="slices"),
+            replace(target, target="m:../a/b c:d?#q"),
+        )
     }
     assert len(names) == 4
     assert all(run_folder._REFERENCE.fullmatch(name) for name in names)
+
+
+def test_a_refused_writer_is_not_noted_as_having_run(model: Model, run: Path) -> None:
+    def again(_: object) -> None:
+        with pytest.raises(RunLocked):
+            td.survey(model, ["stable_rank"], store=run)
+
+    td.survey(model, [largest], store=run, progress=again)
+    surveys = json.loads((run / "survey.json").read_text())["surveys"]
+    assert [[asked["measure"] for asked in entry["survey"]["measures"]] for entry in surveys] == [["largest"]]
+
+
+def test_what_a_killed_beginning_leaves_is_nobody_elses(model: Model, run: Path) -> None:
+    run.mkdir(parents=True)
+    (run / "survey.lock").write_text("1\n")
+    (run / ".tmp-survey-x").write_text("{")
+    assert set_aside(run) is None
+    assert len(td.survey(model, [largest], store=run)) == 10

@@ -29,7 +29,7 @@ DOCUMENTATION = """Largest eigenvalue over the mean one.
 
     Parameters
     ----------
-    spectrum : Spectrum
+    spectrum : Spectrum or array of shape (rows, columns)
         What to measure.
 
     Returns
@@ -267,7 +267,7 @@ def get_ratio(spectrum: Spectrum, /) -> Ratio:
     return ratio(spectrum)
 
 
-@wrong("has an honest signature", documentation=DOCUMENTATION.replace("spectrum : Spectrum", "spectrum, k : Spectrum"))
+@wrong("has an honest signature", documentation=DOCUMENTATION.replace("spectrum :", "spectrum, k :"))
 def parameter_by_position(spectrum: Spectrum, /, k: int = 1) -> Ratio:
     return ratio(spectrum)
 
@@ -298,6 +298,11 @@ def section_without_its_line(spectrum: Spectrum, /) -> Ratio:
     documentation=DOCUMENTATION.replace("1 + 1\n    2\n", "'getfixture' in globals()\n    True\n"),
 )
 def example_that_lies(spectrum: Spectrum, /) -> Ratio:
+    return ratio(spectrum)
+
+
+@wrong("says the shapes of its arrays", documentation=DOCUMENTATION.replace("array of shape ()", "array"))
+def shape_in_the_dark(spectrum: Spectrum, /) -> Ratio:
     return ratio(spectrum)
 
 

@@ -77,7 +77,9 @@ def build() -> App:
         app.command(
             function, name=name, help=_told(function), usage=module.USAGE, help_epilogue=epilogue, sort_key=position
         )
-    app.register_install_completion_command(help="Install completion for bash, zsh or fish.", group=options)
+    app.register_install_completion_command(
+        help="Install completion for your shell, with a line in its startup file.", group=options
+    )
     for flag in ("--help", "--version"):
         app[flag].group = (options,)
     return app

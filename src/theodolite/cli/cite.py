@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
-
-if TYPE_CHECKING:
-    from theodolite.core import Readings
 
 USAGE = "theodolite cite RUN... [--bibtex]"
 EXAMPLES = """\
@@ -15,10 +12,6 @@ Examples
 
   theodolite cite minilm.theodolite                      each source, and for what
   theodolite cite minilm.theodolite --bibtex > my.bib    as BibTeX"""
-
-
-_CHANCE = "dumitriu2002matrix"
-_WEIGHTWATCHER = "martin2021predicting"
 
 
 def cite(
@@ -43,46 +36,19 @@ def cite(
     """
     from theodolite.cli.display import machine_lines, stdout
     from theodolite.cli.report import read_runs
-    from theodolite.core.bibliography import reference
+    from theodolite.reports.sections import citations
 
-    wanted = sources(read_runs(runs))
+    wanted = citations(read_runs(runs))
     if bibtex:
-        machine_lines([own_bibtex(), *(f"\n{reference(key).bibtex}" for key in wanted)])
+        machine_lines([own_bibtex(), *(f"\n{reference.bibtex}" for reference, _ in wanted)])
         return 0
     where = stdout()
     where.print(own_text())
-    for key, purposes in wanted.items():
+    for reference, purposes in wanted:
         where.print()
-        where.print(reference(key).text)
+        where.print(reference.text)
         where.print(f"    for {', '.join(purposes)}", style="dim")
     return 0
-
-
-def sources(readings: Readings) -> dict[str, list[str]]:
-    """Collect the sources of a run's measures.
-
-    Parameters
-    ----------
-    readings : Readings
-        The run.
-
-    Returns
-    -------
-    dict of str to list of str
-        Citation key to what it is cited for.
-    """
-    from theodolite.catalogue import measures
-
-    known = measures()
-    wanted: dict[str, list[str]] = {}
-    for name in dict.fromkeys(row.measure for row in readings.rows):
-        if name in known:
-            wanted.setdefault(known[name].traits.cite, []).append(name)
-    if any(row.chance is not None for row in readings.rows):
-        wanted.setdefault(_CHANCE, []).append("the chance levels")
-    if any(target.convention == "weightwatcher" for target in readings.targets):
-        wanted.setdefault(_WEIGHTWATCHER, []).append("the convention of WeightWatcher")
-    return wanted
 
 
 def own_text() -> str:

@@ -81,8 +81,9 @@ def table(*columns: str, right: Sequence[str] = (), wrap: Sequence[str] = (), ti
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", title=title or None)
     made.title_justify, made.title_style = "left", "bold"
     for column in columns:
-        side = "right" if column in right else "left"
-        made.add_column(column, justify=side, no_wrap=column not in wrap, overflow="fold")
+        made.add_column(
+            column, justify="right" if column in right else "left", no_wrap=column not in wrap, overflow="fold"
+        )
     return made
 
 

@@ -206,7 +206,20 @@ def survey(
 
     run = settings(how, shown)
     described = what.survey()
-    return carry_out(opened(paths), described, run)
+    checkpoints = opened(paths)
+    _check_layers(checkpoints, described)
+    return carry_out(checkpoints, described, run)
+
+
+def _check_layers(checkpoints: list[Checkpoint], described: Survey) -> None:
+    """Refuse a pattern that no tensor matches: it is misspelt, and the survey would be empty."""
+    from theodolite.cli.exits import CommandError
+
+    weights = [weight for checkpoint in checkpoints for weight in checkpoint.values()]
+    if described.layers is not None and not any(described.keeps(each.name, each.module) for each in weights):
+        raise CommandError(
+            f"--layers is {described.layers!r}, and no tensor matches.", "See them: theodolite inspect PATH"
+        )
 
 
 def settings(how: How, shown: Shown) -> Run:

@@ -33,8 +33,10 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """The module's name, with the part of a packed tensor."""
-        return f"{self.target.module}#{self.target.part}" if self.target.part else self.target.module
+        """The module's name, with the part of a packed tensor and with a view other than the usual."""
+        part = f"#{self.target.part}" if self.target.part else ""
+        view = f" ({self.target.view})" if self.target.view in ("slices", "fft") else ""
+        return f"{self.target.module}{part}{view}"
 
     @property
     def smaller_side(self) -> int:
@@ -100,6 +102,29 @@ class Layer:
         return f"{name} has no {column}"
 
 
+def model_names(readings: Readings) -> dict[str, str]:
+    """Name the model that each target belongs to.
+
+    Parameters
+    ----------
+    readings : Readings
+        What a survey gave.
+
+    Returns
+    -------
+    dict of str to str
+        Target's id to model's name, with the convention behind it where the readings hold several of one model: the
+        same layer measured in two ways is no two layers.
+    """
+    conventions: dict[str, set[str]] = {}
+    for target in readings.targets:
+        conventions.setdefault(target.model, set()).add(target.convention)
+    return {
+        target.target: target.model if len(conventions[target.model]) == 1 else f"{target.model} ({target.convention})"
+        for target in readings.targets
+    }
+
+
 def layers_of(readings: Readings, model: str | None = None) -> tuple[Layer, ...]:
     """Arrange readings by layer, in the order of the file.
 
@@ -108,7 +133,7 @@ def layers_of(readings: Readings, model: str | None = None) -> tuple[Layer, ...]
     readings : Readings
         What a survey gave.
     model : str, optional
-        Keep this model alone.
+        Keep this one alone, named as `model_names` does.
 
     Returns
     -------
@@ -119,11 +144,13 @@ def layers_of(readings: Readings, model: str | None = None) -> tuple[Layer, ...]
     for row in readings.rows:
         if not row.against:
             by_target.setdefault(row.target, {}).setdefault(row.name, row)
+    names = model_names(readings)
     found, seen = [], dict[tuple[str, str], int]()
     for target in readings.targets:
-        if target.module == MODEL or target.target not in by_target or model not in (None, target.model):
+        name = names[target.target]
+        if target.module == MODEL or target.target not in by_target or model not in (None, name):
             continue
-        place = (target.model, target.role)
+        place = (name, target.role)
         seen[place] = seen.get(place, -1) + 1
         found.append(Layer(target, by_target[target.target], seen[place]))
     return tuple(found)

@@ -21,7 +21,7 @@ from theodolite.reports.charts import (
     spectrum_data,
     verdict_map,
 )
-from theodolite.reports.charts.rows import places
+from theodolite.reports.charts.rows import APART_FROM_DEPTH, places, roles_of
 from theodolite.reports.charts.theme import SHAPES, VARIABLES, vega_config
 from theodolite.reports.layers import Layer
 from theodolite.reports.questions import QUESTIONS, VERDICTS, Judgement
@@ -66,6 +66,8 @@ def payload(readings: Readings, told: Sequence[Summary]) -> dict[str, Any]:
         "shapes": list(SHAPES.values()),
         "questions": [{"asks": question.asks, "verdict": question.verdict} for question in QUESTIONS],
         "models": _models(told),
+        "roles": roles_of(judgements),
+        "aside": list(APART_FROM_DEPTH),
         "layers": [_layer(judgement) for judgement in judgements],
         "readings": _columns(layers),
         "columns": [

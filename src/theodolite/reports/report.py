@@ -1,9 +1,102 @@
-"""The report in each of its forms."""
+"""The report in each of its forms, and its figures."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
-def report(readings,path=None,*,format="html"):
-    from theodolite.reports.page import page
-    return page(readings)
-def figure(): ...
+from typing import Literal, overload
+
+from theodolite.core.names import closest
+from theodolite.core.readings import Readings
+
+Format = Literal["html", "md", "json"]
+FORMATS: tuple[Format, ...] = ("html", "md", "json")
+
+
+@overload
+def report(readings: Readings, path: None = None, *, format: Format = "html") -> str: ...
+
+
+@overload
+def report(readings: Readings, path: str | os.PathLike[str], *, format: Format = "html") -> Path: ...
+
+
+def report(
+    readings: Readings,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    format: Format = "html",  # noqa: A002 - what everybody calls it
+) -> Path | str:
+    """Write what a survey found.
+
+    Parameters
+    ----------
+    readings : Readings
+        What the survey gave.
+    path : path, optional
+        Where to write it. A file that is there is replaced at once and whole, or not at all.
+    format : {"html", "md", "json"}
+        ``"html"``: one page that needs no network, with charts and a table to choose layers in. ``"md"``: the same
+        findings as Markdown. ``"json"``: verdicts with their evidence, and the readings, for other programs.
+
+    Returns
+    -------
+    Path or str
+        The path; the text itself where none was given.
+
+    Raises
+    ------
+    ValueError
+        If the format is unknown.
+    IsADirectoryError
+        If the path is a folder.
+
+    Examples
+    --------
+    >>> from theodolite.core import Readings
+    >>> print(report(Readings([], []), format="md"))
+    # An empty survey
+    <BLANKLINE>
+    Nothing was read.
+    <BLANKLINE>
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format: {format!r} is unknown; {closest(str(format), FORMATS)}")
+    if path is not None and Path(path).is_dir():
+        raise IsADirectoryError(f"path: {os.fspath(path)} is a folder; name a file in it")
+    text = _written(readings, format)
+    return text if path is None else _replace(Path(path), text)
+
+
+def _written(readings: Readings, form: Format) -> str:
+    if form == "html":
+        from theodolite.reports.page import page
+
+        return page(readings)
+    if form == "md":
+        from theodolite.reports.markdown import markdown
+
+        return markdown(readings)
+    from theodolite.reports.export import export
+
+    return export(readings)
+
+
+def _replace(path: Path, text: str) -> Path:
+    """Write beside the file, then move into its place: whoever reads it sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        # Temporary files are private; a report is as readable as any other file.
+        mask = os.umask(0)
+        os.umask(mask)
+        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return path

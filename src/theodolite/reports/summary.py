@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from theodolite.core.readings import Readings
 from theodolite.core.rows import MODEL
+from theodolite.reports.layers import model_names
 from theodolite.reports.questions import NO_FINDING, QUESTIONS, UNANSWERED, VERDICTS, Judgement, judge
 
 MOST_NAMED = 3
@@ -99,12 +100,13 @@ def summary(readings: Readings) -> tuple[Summary, ...]:
     >>> told[0].headline, told[0].sentences
     ('No layer could be judged.', ('Listed, not measured: 1 tensor.',))
     """
+    names = model_names(readings)
     found = []
-    for model in readings.models:
+    for model in dict.fromkeys(names.values()):
         judgements = judge(readings, model)
         measured = {judgement.layer.target.target for judgement in judgements}
         listed = sum(
-            target.model == model and target.module != MODEL and target.target not in measured
+            names[target.target] == model and target.module != MODEL and target.target not in measured
             for target in readings.targets
         )
         found.append(Summary(model, judgements, listed))

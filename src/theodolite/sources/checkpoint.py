@@ -11,7 +11,6 @@ from typing import Any, Self
 from theodolite.sources.anatomy import Anatomy
 from theodolite.sources.blocks import block_indices
 from theodolite.sources.record import Contents, Record
-from theodolite.sources.roles import role_of
 from theodolite.sources.tying import Tying
 from theodolite.sources.weight import Weight
 
@@ -58,7 +57,7 @@ class Checkpoint(Mapping[str, Weight]):
         layers = {name: record.layer for name, record in records.items() if record.layer is not None}
         anatomy = Anatomy({name: record.shape for name, record in records.items()}, contents.config, layers)
         blocks = block_indices(records)
-        tying = Tying(records, _embeddings_and_heads(records, anatomy))
+        tying = Tying(records, anatomy)
         self._weights = {name: Weight(name, record, anatomy, blocks[name], tying) for name, record in records.items()}
 
     @property
@@ -133,12 +132,3 @@ def _named(records: list[Record]) -> dict[str, Record]:
 
 def _all_begin(names: list[str], prefix: str) -> bool:
     return bool(names) and all(name.startswith(prefix) and len(name) > len(prefix) for name in names)
-
-
-def _embeddings_and_heads(records: Mapping[str, Record], anatomy: Anatomy) -> dict[str, str]:
-    roles = {
-        name: role_of(name, record.shape, anatomy, record.layer)
-        for name, record in records.items()
-        if len(record.shape) == 2
-    }
-    return {name: role for name, role in roles.items() if role in {"embedding", "head"}}

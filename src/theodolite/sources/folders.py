@@ -86,6 +86,22 @@ def config_beside(weights: Path) -> dict[str, Any]:
     return read_object(path, what="configuration", limit=CONFIG_LIMIT, depth=_CONFIG_DEPTH)
 
 
+def is_conventional(weights: Path) -> bool:
+    """Tell whether a file is named as the weights of a model folder, so that a configuration beside it is its own.
+
+    Parameters
+    ----------
+    weights : Path
+        The weight file or index.
+
+    Returns
+    -------
+    bool
+        True for ``model.safetensors``, ``model-00001-of-00002.safetensors``, ``pytorch_model.bin`` and the like.
+    """
+    return re.match(rf"({'|'.join(_STEMS)}|consolidated)[-.]", weights.name) is not None
+
+
 def model_name(path: Path) -> str:
     """Name a model after its folder where the file's own name says nothing, else after the file.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from theodolite.sources.anatomy import Anatomy
+from theodolite.sources.convolutions import squeezed
 from theodolite.sources.dtypes import unmeasured_type
 from theodolite.sources.quantised import packed_reason
 from theodolite.sources.record import Record
@@ -22,6 +23,7 @@ _BUFFER = re.compile(
 _CAUSAL_MASK = re.compile(r"(attn|attention)\.(bias|mask)$")
 _BIAS = re.compile(r"((^|\.)bias(_\w+)?|_bias|(^|\.)b_\w+|(^|\.)beta)$")
 _WEIGHT_NORM = re.compile(r"parametrizations\.\w+\.original[01]$")
+_HEADED = re.compile(r"(^|\.)W_[QKVO]$")
 _STATE_SPACE = re.compile(r"(^|\.)A_log$")
 
 
@@ -54,11 +56,11 @@ def listed_because(record: Record, name: str, role: str, anatomy: Anatomy) -> st
         or unmeasured_type(record.dtype)
         or _reparametrised(name, record.shape, anatomy)
         or _shape(name, record.shape)
+        or ("gain of a normalisation: it scales entries and mixes none" if role == "norm" else None)
+        or _axes(name, record.shape, role)
     )
     if reason is not None:
         return reason
-    if role == "norm":
-        return "gain of a normalisation: it scales entries and mixes none"
     return None if isinstance(record.content, StoredTensor) else "its content cannot be read"
 
 
@@ -83,6 +85,13 @@ def _shape(name: str, shape: tuple[int, ...]) -> str | None:
     if len(shape) > 5:
         return f"{len(shape)} axes: no way to read it as a matrix is known"
     return None
+
+
+def _axes(name: str, shape: tuple[int, ...], role: str) -> str | None:
+    known = role in {"conv", "expert"} or _HEADED.search(name) or len(squeezed(shape)) == 2
+    if len(shape) < 3 or (known and not name.endswith(".kernel")):
+        return None
+    return f"{len(shape)} axes whose meaning is not known"
 
 
 def _reparametrised(name: str, shape: tuple[int, ...], anatomy: Anatomy) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from theodolite.sources.checkpoint import Checkpoint
 from theodolite.sources.errors import CheckpointError
-from theodolite.sources.folders import config_beside, model_name, weights_in
+from theodolite.sources.folders import config_beside, is_conventional, model_name, weights_in
 from theodolite.sources.formats import format_of
 from theodolite.sources.npz import read_npy, read_npz
 from theodolite.sources.opened import SourceFile
@@ -55,7 +55,7 @@ def open_checkpoint(target: str | os.PathLike[str] | Any, *, model: str | None =
     path = Path(target)
     weights = _weights(path)
     contents = _read(weights)
-    config = config_beside(weights) if contents.format in {"safetensors", "torch"} else {}
+    config = config_beside(weights) if weights != path or is_conventional(weights) else {}
     return Checkpoint(replace(contents, config=config), model=model or model_name(path), path=path)
 
 

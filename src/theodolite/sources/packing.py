@@ -112,9 +112,10 @@ def is_turned(name: str, anatomy: Anatomy) -> bool:
     Returns
     -------
     bool
-        True for GPT-2's Conv1D and for TransformerLens' ``W_in``, ``W_out``, ``W_gate`` and ``W_U``.
+        True for GPT-2's Conv1D, for TransformerLens' ``W_in``, ``W_out``, ``W_gate`` and ``W_U``, and for what
+        TensorFlow and JAX call a kernel.
     """
-    return _TURNED_LENS.search(name) is not None or anatomy.is_turned(name)
+    return name.endswith(".kernel") or _TURNED_LENS.search(name) is not None or anatomy.is_turned(name)
 
 
 def _gate_and_up(name: str, out: int, role: str, anatomy: Anatomy) -> list[tuple[str, str, Ranges]] | None:

@@ -95,7 +95,7 @@ def role_of(name: str, shape: tuple[int, ...], anatomy: Anatomy, layer: str | No
         return "router"
     if named != "adapter" and is_expert(name):
         return "expert"
-    weight = anatomy.shapes.get(f"{module}.weight", shape)
+    weight = anatomy.shapes.get(f"{module}.weight", shape if module != name else ())
     if len(weight) >= 3 and named not in _HAS_OWN_AXES and not _has_heads(path):
         return "conv"
     if len(weight) == 1 and f"{module}.running_mean" in anatomy.shapes:

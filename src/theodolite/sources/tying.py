@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 import numpy as np
 
+from theodolite.sources.anatomy import Anatomy
 from theodolite.sources.record import Record
+from theodolite.sources.roles import role_of
 from theodolite.sources.stored import StoredTensor
 
 
@@ -20,20 +23,21 @@ class Tying:
     ----------
     records : mapping of str to Record
         All tensors.
-    roles : mapping of str to str
-        Names of the embeddings and heads, with their role.
+    anatomy : Anatomy
+        The checkpoint they belong to.
     """
 
-    def __init__(self, records: Mapping[str, Record], roles: Mapping[str, str]) -> None:
-        self._records = records
+    def __init__(self, records: Mapping[str, Record], anatomy: Anatomy) -> None:
+        self._records, self._anatomy = records, anatomy
         self._first: dict[str, str | None] = {}
+        self._repeats: dict[str, bool] = {}
         self._alike: dict[tuple[object, ...], list[str]] = {}
         seen: dict[tuple[object, ...], str] = {}
         for name, record in records.items():
             first = None if record.storage is None else seen.setdefault(record.storage, name)
             if first not in {None, name}:
                 self._first[name] = first
-            elif name in roles and len(record.shape) == 2:
+            elif len(record.shape) == 2:
                 self._alike.setdefault((record.shape, record.dtype), []).append(name)
 
     def __call__(self, name: str) -> str | None:
@@ -50,11 +54,23 @@ class Tying:
             The first tensor with its content, None where it is itself the first.
         """
         if name not in self._first:
-            record = self._records[name]
-            group = self._alike.get((record.shape, record.dtype), [])
-            before = group[: group.index(name)] if name in group else []
-            self._first[name] = next((other for other in before if self._same(other, name)), None)
+            self._first[name] = next((other for other in self._before(name) if self._same(other, name)), None)
         return self._first[name]
+
+    def _before(self, name: str) -> list[str]:
+        """Embeddings and heads of the same shape and type that come before one of them."""
+        record = self._records[name]
+        group = self._alike.get((record.shape, record.dtype), [])
+        if not self._may_repeat(name):
+            return []
+        return [other for other in takewhile(lambda other: other != name, group) if self._may_repeat(other)]
+
+    def _may_repeat(self, name: str) -> bool:
+        if name not in self._repeats:
+            record = self._records[name]
+            role = role_of(name, record.shape, self._anatomy, record.layer)
+            self._repeats[name] = role in {"embedding", "head"}
+        return self._repeats[name]
 
     def _same(self, one: str, other: str) -> bool:
         first, second = self._records[one].content, self._records[other].content

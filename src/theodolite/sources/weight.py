@@ -224,7 +224,12 @@ class Weight:
         return {"": unfold(kernel) if view == "unfold" else slices(kernel)}
 
     def spectrum(
-        self, part: str | None = None, *, view: KernelView = "unfold", convention: Convention = "theodolite"
+        self,
+        part: str | None = None,
+        *,
+        view: KernelView = "unfold",
+        convention: Convention = "theodolite",
+        input_size: int = 32,
     ) -> Spectrum:
         """Look at the spectrum of one of the tensor's matrices.
 
@@ -235,6 +240,8 @@ class Weight:
         view : {"unfold", "slices", "fft"}
             As for `matrices`.
         convention : {"theodolite", "weightwatcher"}
+            As for `matrices`.
+        input_size : int
             As for `matrices`.
 
         Returns
@@ -247,7 +254,7 @@ class Weight:
         ValueError
             If the tensor is not measured, or there is no such part.
         """
-        parts = self.matrices(view, convention)
+        parts = self.matrices(view, convention, input_size=input_size)
         if not parts:
             raise ValueError(f"{self.name}: it is not measured: {self.listing(convention)}")
         if part is None and len(parts) == 1:
@@ -278,9 +285,9 @@ class Weight:
             return self.shape
         if re.search(r"(^|\.)W_O$", self.name) and len(self.shape) == 3:
             return (self.shape[0] * self.shape[1], self.shape[2])
-        if self._packed_role in {"embedding", "head"} or not self.name.endswith("weight"):
-            tight = squeezed(self.shape)
-            return tight if len(tight) == 2 and self.shape[-1] == tight[-1] else None
+        tight = squeezed(self.shape)
+        if self._packed_role != "conv" and len(tight) == 2:
+            return tight
         return None
 
     @cached_property

@@ -50,7 +50,7 @@ def assembled(groups: Sequence[Group], arrays: Loader | None) -> Readings:
         seen_as = {target.target: target.fingerprint for target in group.targets}
         for row in group.readings:
             target = targets.get(row.target)
-            if target is not None and target.fingerprint == seen_as[row.target] and not target.listed_because:
+            if target is not None and target.fingerprint == seen_as.get(row.target) and not target.listed_because:
                 _enter(answers, row)
     place = {name: index for index, name in enumerate(targets)}
     rows = [row for answer in answers.values() for row in answer.rows.values()]

@@ -7,6 +7,8 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,6 @@ SURVEY_FILE = "survey.json"
 READINGS = "readings"
 ARRAYS = "arrays"
 SURVEY_LOCK = "survey.lock"
-_OWN_BEGINNING = frozenset({SURVEY_LOCK})
 _TEMPORARY = ".tmp-"
 _REFERENCE = re.compile(rf"({ARRAYS}/[\w.-]+\.safetensors)#(\w+)")
 
@@ -209,13 +210,15 @@ def write_whole(file: Path, data: bytes) -> None:
         raise
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, version: str) -> None:
     """Make sure that a folder is a run folder, or make one where nothing is.
 
     Parameters
     ----------
     folder : Path
         A run folder, an empty folder, or nothing yet.
+    version : str
+        Version of the package that begins the run.
 
     Raises
     ------
@@ -224,15 +227,17 @@ def prepare(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(folder, "it is a file, not a folder", "give a folder for the run")
-    if folder.is_dir() and not (folder / SURVEY_FILE).exists():
-        foreign = [entry.name for entry in folder.iterdir() if not _own(entry.name)]
-        if foreign:
-            raise RunFolderError(
-                folder,
-                f"it is no run folder, and not empty (it holds {min(foreign)!r})",
-                "give another folder; nothing was changed",
-            )
+    foreign = _foreign(folder)
+    if foreign:
+        problem = f"it is no run folder, and not empty (it holds {min(foreign)!r})"
+        raise RunFolderError(folder, problem, "give another folder; nothing was changed")
     folder.mkdir(parents=True, exist_ok=True)
+    with _described(folder) as manifest:
+        manifest.setdefault("schema", SCHEMA_VERSION)
+        manifest.setdefault("version", version)
+        manifest.setdefault("surveys", [])
+    for name in (READINGS, ARRAYS):
+        (folder / name).mkdir(exist_ok=True)
 
 
 def enrol(folder: Path, entry: dict[str, Any]) -> None:
@@ -245,16 +250,28 @@ def enrol(folder: Path, entry: dict[str, Any]) -> None:
     entry : dict
         ``version``, ``models`` and ``survey``.
     """
+    with _described(folder) as manifest:
+        if entry not in manifest["surveys"]:
+            manifest["surveys"].append(entry)
+
+
+@contextmanager
+def _described(folder: Path) -> Iterator[dict[str, Any]]:
+    """Give the description to be changed; several shards may want to at the same time."""
+    file = folder / SURVEY_FILE
     with FileLock(folder / SURVEY_LOCK, patience=30.0):
-        if (folder / SURVEY_FILE).exists():
-            manifest = read_manifest(folder)
-        else:
-            manifest = {"schema": SCHEMA_VERSION, "version": entry["version"], "surveys": []}
-        if entry not in manifest["surveys"] or not (folder / SURVEY_FILE).exists():
-            manifest["surveys"] = [known for known in manifest["surveys"] if known != entry] + [entry]
-            write_whole(folder / SURVEY_FILE, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
-    for name in (READINGS, ARRAYS):
-        (folder / name).mkdir(exist_ok=True)
+        manifest = read_manifest(folder) if file.exists() else {}
+        before = json.dumps(manifest)
+        yield manifest
+        if json.dumps(manifest) != before:
+            write_whole(file, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _foreign(folder: Path) -> list[str]:
+    """Name what lies in a folder that no run has begun in; what a killed beginning leaves is not foreign."""
+    if not folder.is_dir() or (folder / SURVEY_FILE).exists():
+        return []
+    return [e.name for e in folder.iterdir() if e.name != SURVEY_LOCK and not e.name.startswith(_TEMPORARY)]
 
 
 def set_aside(folder: str | os.PathLike[str]) -> Path | None:
@@ -280,7 +297,7 @@ def set_aside(folder: str | os.PathLike[str]) -> Path | None:
     path = Path(folder)
     if not path.exists():
         return None
-    if path.is_dir() and not any(path.iterdir()):
+    if path.is_dir() and not (path / SURVEY_FILE).exists() and not _foreign(path):
         return None
     read_manifest(path)
     for lock in sorted((path / READINGS).glob("*.lock")):
@@ -288,10 +305,6 @@ def set_aside(folder: str | os.PathLike[str]) -> Path | None:
             pass
     numbers = (number for number in range(1, sys.maxsize) if not path.with_name(f"{path.name}.{number}").exists())
     return path.rename(path.with_name(f"{path.name}.{next(numbers)}"))
-
-
-def _own(name: str) -> bool:
-    return name in _OWN_BEGINNING or name.startswith(_TEMPORARY)
 
 
 def _umask() -> int:

@@ -134,12 +134,12 @@ class FolderStore(Store):
     """
 
     def __init__(self, folder: Path, shard: tuple[int, int] | None, entry: dict[str, Any]) -> None:
-        run_folder.prepare(folder)
-        run_folder.enrol(folder, entry)
+        run_folder.prepare(folder, entry["version"])
         name = "all" if shard is None else f"{shard[0]}-of-{shard[1]}"
         place = folder / run_folder.READINGS
         with contextlib.ExitStack() as opened:
             opened.enter_context(FileLock(place / f"{name}.lock"))
+            run_folder.enrol(folder, entry)
             self._folder = folder
             self._journal = Journal(place / f"{name}.jsonl")
             opened.callback(self._journal.close)

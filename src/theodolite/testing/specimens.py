@@ -90,49 +90,57 @@ def _spectrum_specimens() -> Specimens:
             "as something with a spectrum": lambda arguments: (_Weight(arguments[0]),),
             "as eigenvalues": _from_eigenvalues,
         },
-        malformed={
-            "NaN": (_spoiled(np.nan),),
-            "infinity": (_spoiled(np.inf),),
-            "minus infinity": (_spoiled(-np.inf),),
-            "NaN in float32": (_spoiled(np.nan).astype(np.float32),),
-            "NaN alone": (np.full((1, 1), np.nan),),
-            "NaN in a stack": (np.stack([gaussian(12, 8), _spoiled(np.nan)[:12, :8]]),),
-            "no rows": (np.empty((0, 5)),),
-            "no columns": (np.empty((5, 0)),),
-            "no slices": (np.empty((0, 5, 5)),),
-            "one dimension": (np.arange(5.0),),
-            "no dimension": (np.asarray(1.0),),
-            "four dimensions": (np.ones((2, 2, 2, 2)),),
-            "a list": ([[1.0, 2.0], [3.0, 4.0]],),
-            "integers": (np.arange(20).reshape(4, 5),),
-            "booleans": (np.eye(5) > 0,),
-            "complex entries": (np.eye(5) * 1j,),
-            "strings": (np.asarray([["a", "b"]]),),
-            "None": (None,),
-            "a number": (3.0,),
-            "nothing": (),
-        },
-        degenerate={
-            "zero matrix": (np.zeros((12, 8)),),
-            "one entry": (np.ones((1, 1)),),
-            "one zero": (np.zeros((1, 1)),),
-            "one row": (np.arange(1.0, 8.0)[None, :],),
-            "one column": (np.arange(1.0, 8.0)[:, None],),
-            "two by two": (np.asarray([[1.0, 2.0], [3.0, 5.0]]),),
-            "three by nine": (gaussian(3, 9, rng=7),),
-            "identity": (np.eye(30),),
-            "orthogonal": (orthogonal(40, 24, rng=8),),
-            "rank one": (rank_one(40, 24, size=3.0, rng=9),),
-            "low rank": (low_rank(40, 24, 3, rng=10),),
-            "equal entries": (np.ones((30, 20)),),
-            "one entry that is not zero": (np.diag([1.0] + [0.0] * 19),),
-            "huge entries": (1e150 * gaussian(30, 20, rng=11),),
-            "tiny entries": (1e-150 * gaussian(30, 20, rng=12),),
-            "overflowing squares": (1e200 * gaussian(30, 20, rng=13),),
-            "subnormal entries": (5e-324 * np.eye(20),),
-            "geometric spectrum": (np.diag(2.0 ** -np.arange(24.0)),),
-        },
+        malformed=_malformed(),
+        degenerate=_degenerate(),
     )
+
+
+def _malformed() -> dict[str, tuple[Any, ...]]:
+    return {
+        "NaN": (_spoiled(np.nan),),
+        "infinity": (_spoiled(np.inf),),
+        "minus infinity": (_spoiled(-np.inf),),
+        "NaN in float32": (_spoiled(np.nan).astype(np.float32),),
+        "NaN alone": (np.full((1, 1), np.nan),),
+        "NaN in a stack": (np.stack([gaussian(12, 8), _spoiled(np.nan)[:12, :8]]),),
+        "no rows": (np.empty((0, 5)),),
+        "no columns": (np.empty((5, 0)),),
+        "no slices": (np.empty((0, 5, 5)),),
+        "one dimension": (np.arange(5.0),),
+        "no dimension": (np.asarray(1.0),),
+        "four dimensions": (np.ones((2, 2, 2, 2)),),
+        "a list": ([[1.0, 2.0], [3.0, 4.0]],),
+        "integers": (np.arange(20).reshape(4, 5),),
+        "booleans": (np.eye(5) > 0,),
+        "complex entries": (np.eye(5) * 1j,),
+        "strings": (np.asarray([["a", "b"]]),),
+        "None": (None,),
+        "a number": (3.0,),
+        "nothing": (),
+    }
+
+
+def _degenerate() -> dict[str, Arguments]:
+    return {
+        "zero matrix": (np.zeros((12, 8)),),
+        "one entry": (np.ones((1, 1)),),
+        "one zero": (np.zeros((1, 1)),),
+        "one row": (np.arange(1.0, 8.0)[None, :],),
+        "one column": (np.arange(1.0, 8.0)[:, None],),
+        "two by two": (np.asarray([[1.0, 2.0], [3.0, 5.0]]),),
+        "three by nine": (gaussian(3, 9, rng=7),),
+        "identity": (np.eye(30),),
+        "orthogonal": (orthogonal(40, 24, rng=8),),
+        "rank one": (rank_one(40, 24, size=3.0, rng=9),),
+        "low rank": (low_rank(40, 24, 3, rng=10),),
+        "equal entries": (np.ones((30, 20)),),
+        "one entry that is not zero": (np.diag([1.0] + [0.0] * 19),),
+        "huge entries": (1e150 * gaussian(30, 20, rng=11),),
+        "tiny entries": (1e-150 * gaussian(30, 20, rng=12),),
+        "overflowing squares": (1e200 * gaussian(30, 20, rng=13),),
+        "subnormal entries": (5e-324 * np.eye(20),),
+        "geometric spectrum": (np.diag(2.0 ** -np.arange(24.0)),),
+    }
 
 
 SPECIMENS: dict[tuple[type[View], ...], Callable[[], Specimens]] = {(Spectrum,): _spectrum_specimens}
@@ -161,7 +169,7 @@ class _Weight:
 
 
 def _scaled(arguments: Arguments) -> list[tuple[Arguments, float]]:
-    # Two small factors and a large one: a threshold that is absolute shows under one of them.
+    # Factors far apart, up and down: a threshold that is absolute shows under one of them.
     return [(tuple(factor * array for array in arguments), factor) for factor in (3.7, 250.0, 2e-4)]
 
 

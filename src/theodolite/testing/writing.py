@@ -37,6 +37,7 @@ def writing(subject: Subject) -> Iterator[Check]:
     for heading in SECTIONS:
         yield subject.check(f"has the section {heading!r}", _section, heading)
     yield subject.check("documents every parameter and field", _documented)
+    yield subject.check("says the shapes of its arrays", _shaped)
     yield subject.check("has examples that run", _examples)
     yield subject.check("cites a source that exists", _cited)
     yield subject.check("has a version", _versioned)
@@ -117,13 +118,26 @@ def _documented(subject: Subject) -> None:
             raise AssertionError(
                 f"{subject.name}: its docstring doesn't describe {parameter!r}; {closest(parameter, entries)}"
             )
-    returned = found.get("Returns", "")
-    hint = inspect.unwrap(subject.measure).__annotations__.get("return")
-    result = getattr(sys.modules[subject.measure.__module__], hint, None) if isinstance(hint, str) else hint
-    told = returned + (result.__doc__ or "" if isinstance(result, type) and issubclass(result, Result) else "")
+    told = _returned(subject)
     for name in subject.measure.traits.fields:
         if name != "value" and name not in told:
             raise AssertionError(f"{subject.name}: neither 'Returns' nor the result's docstring describes {name!r}")
+
+
+def _returned(subject: Subject) -> str:
+    """Return what is written about the result: the section, and the docstring of its class."""
+    hint = inspect.unwrap(subject.measure).__annotations__.get("return")
+    result = getattr(sys.modules[subject.measure.__module__], hint, None) if isinstance(hint, str) else hint
+    told = result.__doc__ or "" if isinstance(result, type) and issubclass(result, Result) else ""
+    return sections(subject.measure.__doc__).get("Returns", "") + told
+
+
+def _shaped(subject: Subject) -> None:
+    given, returned = sections(subject.measure.__doc__).get("Parameters", ""), _returned(subject)
+    if "of shape (" not in given:
+        raise AssertionError(f"{subject.name}: 'Parameters' says of no argument: array of shape (rows, columns)")
+    if "of shape (" not in returned and not returned.startswith("Estimate"):
+        raise AssertionError(f"{subject.name}: 'Returns' doesn't say: array of shape ()")
 
 
 def _examples(subject: Subject) -> None:

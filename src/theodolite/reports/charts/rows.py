@@ -9,6 +9,47 @@ from theodolite.reports.charts.quantities import Quantity
 from theodolite.reports.questions import Judgement
 
 
+ROLES = (
+    "embedding",
+    "query",
+    "key",
+    "value",
+    "qkv",
+    "output",
+    "gate",
+    "up",
+    "gate_up",
+    "down",
+    "router",
+    "expert",
+    "conv",
+    "adapter",
+    "other",
+    "head",
+)
+"""Roles in the order in which data passes them; others follow in the order of the file."""
+
+APART_FROM_DEPTH = ("embedding", "head")
+"""Roles that have no place along the depth of a model."""
+
+
+def roles_of(judgements: Sequence[Judgement]) -> list[str]:
+    """List the roles of some layers, in the order in which charts show them.
+
+    Parameters
+    ----------
+    judgements : sequence of Judgement
+        The layers.
+
+    Returns
+    -------
+    list of str
+        Every role once.
+    """
+    there = list(dict.fromkeys(judgement.layer.target.role for judgement in judgements))
+    return sorted(there, key=lambda role: ROLES.index(role) if role in ROLES else len(ROLES) + there.index(role))
+
+
 def places(judgements: Sequence[Judgement]) -> tuple[list[tuple[int, str]], str]:
     """Find where each layer stands along the depth of its model.
 
@@ -58,7 +99,7 @@ def chart_rows(judgements: Sequence[Judgement], quantity: Quantity) -> list[dict
         One row a layer that has the quantity: ``i`` (its index), ``layer``, ``role``, ``role_order``, ``order`` and
         ``place`` (along the depth), ``apart``, ``verdict``, ``value``, ``low``, ``high``, ``chance``, ``percentile``.
     """
-    roles = list(dict.fromkeys(judgement.layer.target.role for judgement in judgements))
+    roles = roles_of(judgements)
     rows = []
     for index, (judgement, (order, place)) in enumerate(zip(judgements, places(judgements)[0], strict=True)):
         layer = judgement.layer

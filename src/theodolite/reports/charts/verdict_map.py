@@ -18,8 +18,11 @@ from theodolite.reports.charts.marks import (
 from theodolite.reports.charts.quantities import Quantity
 from theodolite.reports.questions import NO_FINDING
 
+MOST_NARROW = 38
+"""Narrowest cell that has room for a number, in pixels."""
 
-def verdict_map(quantity: Quantity, rows: Rows = None, *, axis: str = "block") -> alt.LayerChart:
+
+def verdict_map(quantity: Quantity, rows: Rows = None, *, axis: str = "block", step: int = 58) -> alt.LayerChart:
     """Draw every layer as a cell.
 
     Parameters
@@ -30,6 +33,8 @@ def verdict_map(quantity: Quantity, rows: Rows = None, *, axis: str = "block") -
         As `chart_rows` gives them; without them the page fills in the data set ``layers``.
     axis : str
         What the columns count.
+    step : int
+        Width of a cell in pixels; numbers stand in cells that are wide enough.
 
     Returns
     -------
@@ -71,8 +76,8 @@ def verdict_map(quantity: Quantity, rows: Rows = None, *, axis: str = "block") -
     )
     return (
         alt.layer(cells, numbers, halo, signs, frame)
-        .add_params(chosen_param(), alt.param(name="digits", value=True), alt.param(name="glyph", value=40))
-        .properties(width=420, height=alt.Step(34))
+        .add_params(chosen_param(), alt.param(name="digits", value=step >= MOST_NARROW), alt.param(name="glyph", value=40))
+        .properties(width=alt.Step(step), height=alt.Step(34))
     )
 
 

@@ -9,6 +9,9 @@ from theodolite.core.readings import Readings
 CHANCE_SOURCE = "dumitriu2002matrix"
 """Where the way in which chance levels are drawn comes from."""
 
+WEIGHTWATCHER_SOURCE = "martin2021predicting"
+"""Where WeightWatcher's choices were published."""
+
 
 def citations(readings: Readings) -> tuple[tuple[Reference, tuple[str, ...]], ...]:
     """List the sources of the measures that were read.
@@ -31,4 +34,6 @@ def citations(readings: Readings) -> tuple[tuple[Reference, tuple[str, ...]], ..
             stands_for.setdefault(known[name].traits.cite, []).append(name)
     if any(row.chance is not None for row in readings.rows):
         stands_for.setdefault(CHANCE_SOURCE, []).append("chance levels")
+    if any(target.convention == "weightwatcher" for target in readings.targets):
+        stands_for.setdefault(WEIGHTWATCHER_SOURCE, []).append("the convention of WeightWatcher")
     return tuple((reference(key), tuple(names)) for key, names in stands_for.items())

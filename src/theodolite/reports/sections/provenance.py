@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from theodolite.core.readings import Readings
 from theodolite.core.rows import MODEL, TargetRow
-from theodolite.reports.questions import QUESTIONS
+from theodolite.reports.layers import model_names
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def provenance(readings: Readings, model: str) -> Provenance:
     """
     from importlib.metadata import version
 
-    targets = [target for target in readings.targets if target.model == model and target.module != MODEL]
+    names = model_names(readings)
+    targets = [target for target in readings.targets if names[target.target] == model and target.module != MODEL]
     known = {target.target for target in targets}
     rows = [row for row in readings.rows if row.target in known]
     spoken_of = {row.target for row in rows}
@@ -91,13 +92,3 @@ def _parameters(targets: list[TargetRow]) -> int:
     # Tied tensors hold the same numbers; they count once.
     return sum(target.parameters for target in targets if not target.tied_to)
 
-
-def rules() -> dict[str, str]:
-    """Return the rule behind every verdict.
-
-    Returns
-    -------
-    dict of str to str
-        Verdict to rule.
-    """
-    return {question.verdict: question.rule for question in QUESTIONS}

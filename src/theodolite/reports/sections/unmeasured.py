@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from theodolite.core.outcomes import Outcome
 from theodolite.core.readings import Readings
 from theodolite.core.rows import MODEL, ReadingRow, TargetRow
-
-MOST_LISTED = 12
-"""Names of one group that are written out before the rest is counted."""
+from theodolite.reports.layers import model_names
 
 
 @dataclass(frozen=True)
@@ -53,17 +51,18 @@ def listed(readings: Readings, model: str) -> tuple[Group, ...]:
     tuple of Group
         The largest first.
     """
+    names = model_names(readings)
     spoken_of = {row.target for row in readings.rows}
     groups: dict[str, list[TargetRow]] = {}
     for target in readings.targets:
-        if target.model == model and target.module != MODEL and target.target not in spoken_of:
+        if names[target.target] == model and target.module != MODEL and target.target not in spoken_of:
             tied = f"holds the same numbers as {target.tied_to}" if target.tied_to else ""
             groups.setdefault(target.listed_because or tied or "not asked for", []).append(target)
     found = [
         Group(
             reason,
             "",
-            folded([target.target.removeprefix(f"{model}:") for target in targets]),
+            folded([_tensor(target) for target in targets]),
             len(targets),
             sum(target.parameters for target in targets),
         )
@@ -87,18 +86,25 @@ def refused(readings: Readings, model: str) -> tuple[Group, ...]:
     tuple of Group
         Failures first, then the largest.
     """
+    names = model_names(readings)
     groups: dict[Outcome, list[ReadingRow]] = {}
     for row in readings.rows:
-        if row.value is None and readings.target(row.target).model == model:
+        if row.value is None and names[row.target] == model:
             groups.setdefault(Outcome[row.outcome], []).append(row)
     found = []
     for outcome, rows in sorted(groups.items(), key=lambda item: (item[0].severity != "failed", -len(item[1]))):
         measures: dict[str, dict[str, None]] = {}
         for row in rows:
-            measures.setdefault(row.target.removeprefix(f"{model}:"), {})[row.measure] = None
-        names = tuple(f"{target}: {', '.join(by)}" for target, by in measures.items())
-        found.append(Group(outcome.cause, outcome.remedy, names, len(names)))
+            measures.setdefault(_tensor(readings.target(row.target)), {})[row.measure] = None
+        said = tuple(f"{tensor}: {', '.join(by)}" for tensor, by in measures.items())
+        found.append(Group(outcome.cause, outcome.remedy, said, len(said)))
     return tuple(found)
+
+
+def _tensor(target: TargetRow) -> str:
+    """Return a target's id without its model and the way it was looked at."""
+    rest = target.target.removeprefix(target.model)
+    return rest.partition(":")[2] if rest.startswith((":", "@")) else target.target
 
 
 def folded(names: list[str]) -> tuple[str, ...]:

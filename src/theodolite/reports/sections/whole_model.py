@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from theodolite.core.readings import Readings
 from theodolite.core.rows import MODEL
+from theodolite.reports.layers import model_names
 
 STATISTICS = ("mean", "median", "weighted_mean", "count")
 
@@ -41,14 +42,18 @@ def whole_model(readings: Readings, model: str) -> tuple[WholeModel, ...]:
     tuple of WholeModel
         In the order of the readings.
     """
+    names = model_names(readings)
     found: dict[str, dict[str, float | None]] = {}
     for row in readings.rows:
         target = readings.target(row.target)
-        if target.model != model or target.module != MODEL:
+        if names[row.target] != model or target.module != MODEL:
             continue
         field, _, statistic = row.field.rpartition(".")
         if statistic not in STATISTICS:
             continue
         name = row.measure if field in ("", "value") else f"{row.measure}.{field}"
-        found.setdefault(name, dict.fromkeys(STATISTICS))[statistic] = row.value
+        # A measure that was asked for twice, with different parameters, shows what was asked for first.
+        statistics = found.setdefault(name, dict.fromkeys(STATISTICS))
+        if statistics[statistic] is None:
+            statistics[statistic] = row.value
     return tuple(WholeModel(name, statistics) for name, statistics in found.items())

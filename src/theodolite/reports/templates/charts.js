@@ -12,7 +12,6 @@ const options = {
 
 function chartRows(quantity) {
   const shown = (layer, number) => (quantity.share ? shareOf(layer, number) : number);
-  const roles = [...new Set(layersOfModel().map((layer) => survey.layers[layer].role))];
   return layersOfModel()
     .filter((layer) => {
       const value = reading(quantity.name, layer);
@@ -21,7 +20,7 @@ function chartRows(quantity) {
     .map((layer) => {
       const about = survey.layers[layer];
       const [order, place] = placeOf(layer);
-      const row = { i: layer, layer: about.name, role: about.role, role_order: roles.indexOf(about.role), order, place };
+      const row = { i: layer, layer: about.name, role: about.role, role_order: survey.roles.indexOf(about.role), order, place };
       row.apart = Boolean(about.apart);
       row.verdict = survey.verdicts[about.verdicts[0]];
       for (const part of ["value", "low", "high", "chance"]) row[part] = shown(layer, reading(quantity.name, layer, part));
@@ -39,9 +38,8 @@ function chartOf(quantity, name) {
   return JSON.parse(text);
 }
 
-// Apart layers have no place along the depth of the model.
 function mapSpec(quantity, rows) {
-  const placed = rows.filter((row) => !["embedding", "head"].includes(row.role));
+  const placed = rows.filter((row) => !survey.aside.includes(row.role));
   const columns = new Set(placed.map((row) => row.place)).size || 1;
   const labels = 110;
   const step = Math.max(6, Math.min(74, (inner(byId("map")) - labels) / columns));
@@ -55,10 +53,10 @@ function mapSpec(quantity, rows) {
 }
 
 function depthSpec(quantity, rows) {
-  const placed = rows.filter((row) => !["embedding", "head"].includes(row.role));
+  const placed = rows.filter((row) => !survey.aside.includes(row.role));
   const panels = new Set(placed.map((row) => row.role)).size || 1;
   const room = inner(byId("depth")) - 40;
-  const columns = Math.max(1, Math.min(panels, Math.floor(room / 150)));
+  const columns = Math.max(1, Math.min(panels, Math.floor(room / 130)));
   const even = Math.ceil(panels / Math.ceil(panels / columns));
   const spec = chartOf(quantity, "depth");
   spec.columns = even;

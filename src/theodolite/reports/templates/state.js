@@ -51,7 +51,8 @@ function firstToShow() {
 
 function neighbour(layer, across, along) {
   const [order] = placeOf(layer);
-  const roles = [...new Set(layersOfModel().map((one) => survey.layers[one].role))];
+  const here = new Set(layersOfModel().map((one) => survey.layers[one].role));
+  const roles = survey.roles.filter((role) => here.has(role));
   const role = survey.layers[layer].role;
   const distance = (one) => Math.abs(placeOf(one)[0] - order);
   if (along) {

@@ -136,7 +136,8 @@ function moveInTable(event) {
 }
 
 function fillFilters() {
-  const roles = survey.models.length ? [...new Set(layersOfModel().map((layer) => survey.layers[layer].role))] : [];
+  const here = new Set(layersOfModel().map((layer) => survey.layers[layer].role));
+  const roles = survey.roles.filter((role) => here.has(role));
   byId("role").replaceChildren(make("option", { value: "" }, "all"), ...roles.map((role) => make("option", { value: role }, role)));
 }
 

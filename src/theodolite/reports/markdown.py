@@ -1,0 +1,141 @@
+"""The report as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from theodolite.core.readings import Readings
+from theodolite.reports import sections
+from theodolite.reports.layers import number_text
+from theodolite.reports.questions import Judgement, percentile_text
+from theodolite.reports.summary import Summary, summary
+
+MOST_FLAGGED = 20
+"""Layers of one finding that are written out before the rest is counted."""
+
+
+def markdown(readings: Readings) -> str:
+    """Write a survey as Markdown: the questions with their evidence, the layers, and what was read.
+
+    Parameters
+    ----------
+    readings : Readings
+        What the survey gave.
+
+    Returns
+    -------
+    str
+        The text; names are escaped.
+    """
+    told = summary(readings)
+    if not told:
+        return "# An empty survey\n\nNothing was read.\n"
+    lines: list[str] = []
+    for one in told:
+        lines += _model(readings, one)
+    sources = sections.citations(readings)
+    if sources:
+        lines += ["## How to cite", ""]
+        lines += [f"- {', '.join(_code(name) for name in names)}: {_plain(source.text)}" for source, names in sources]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _model(readings: Readings, told: Summary) -> Iterator[str]:
+    facts = sections.provenance(readings, told.model)
+    yield from (f"# {_plain(told.model)}", "", f"**{_plain(told.headline)}**", "")
+    for finding in sections.findings(told):
+        yield from (f"## {finding.question.asks}", "", f"*Rule.* {_plain(finding.question.rule)}", "")
+        if finding.decided:
+            yield f"{len(finding.flagged) or 'None'} of {finding.decided}."
+        for judgement, answer in finding.flagged[:MOST_FLAGGED]:
+            yield f"- {_code(judgement.layer.name)}: {_plain('; '.join(check.says for check in answer.checks))}"
+        if len(finding.flagged) > MOST_FLAGGED:
+            yield f"- and {len(finding.flagged) - MOST_FLAGGED} more"
+        for reason, count in finding.unanswered:
+            yield f"- can’t be answered for {count} {'layer' if count == 1 else 'layers'}: {_plain(reason)}"
+        yield ""
+    yield from _layers(told)
+    yield from _whole(readings, told)
+    for title, groups in (
+        ("Where a measure gave no number", sections.refused(readings, told.model)),
+        ("Listed, not measured", sections.listed(readings, told.model)),
+    ):
+        if groups:
+            yield from (f"## {title}", "")
+            yield from (f"- {group.count} × {_plain(group.reason)}: {_names(group.names)}" for group in groups)
+            yield ""
+    yield from ("## What was read", "")
+    yield f"- {facts.measured} tensors measured, {facts.listed} listed; {', '.join(facts.dtypes)}"
+    yield f"- files: {_names(facts.files) or 'none'}"
+    yield f"- convention {', '.join(facts.conventions)}; seed {', '.join(facts.seeds)}"
+    yield f"- measures (version): {', '.join(facts.measures)}"
+    yield from (f"- theodolite {facts.theodolite}, schema of readings {facts.schema}", "")
+
+
+def _layers(told: Summary) -> Iterator[str]:
+    if not told.judgements:
+        return
+    head = ("layer", "verdict", "role", "block", "shape", "alpha", "distance", "stable rank", "effective rank")
+    yield from ("## Layers", "", "Behind each value, its percentile of chance.", "")
+    yield from _table(head, (_row(judgement) for judgement in told.judgements))
+    yield ""
+
+
+def _row(judgement: Judgement) -> list[str]:
+    layer = judgement.layer
+    verdict = ", ".join(judgement.verdicts) + (f" (apart: {judgement.apart})" if judgement.apart else "")
+    block = "" if layer.target.block is None else str(layer.target.block)
+    names = ("power_law.alpha", "power_law.distance", "stable_rank", "effective_rank")
+    cells = [_code(layer.name), verdict, layer.target.role, block, layer.shape_text]
+    for name in names:
+        row = layer.rows.get(name)
+        behind = "" if row is None or row.percentile is None else f" ({percentile_text(row.percentile)})"
+        cells.append(f"{number_text(layer.value(name))}{behind}")
+    return cells
+
+
+def _whole(readings: Readings, told: Summary) -> Iterator[str]:
+    rows = sections.whole_model(readings, told.model)
+    if not rows:
+        return
+    yield from ("## The model as a whole", "")
+    head = ("over all measured layers", "mean", "median", "weighted by parameters", "layers")
+    statistics = ("mean", "median", "weighted_mean")
+    yield from _table(
+        head,
+        (
+            [
+                _code(row.name),
+                *(number_text(row.statistics[name], 4) for name in statistics),
+                f"{row.statistics['count'] or 0:.0f}",
+            ]
+            for row in rows
+        ),
+    )
+    yield ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+def _names(names: Sequence[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(_code(name) for name in names[:most]) + more
+
+
+def _code(text: str) -> str:
+    """Set a name as code; a name that holds back quotes gets a longer fence."""
+    flat = re.sub(r"\s+", " ", text)
+    fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", flat)), default=0))
+    edge = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{fence}{edge}{flat}{edge}{fence}"
+
+
+def _plain(text: str) -> str:
+    """Keep text from being read as markup."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", re.sub(r"\s+", " ", text))

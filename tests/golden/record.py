@@ -1,0 +1,74 @@
+"""Record what every measure gives for fixed matrices; run it after a measure's version was raised, or one was added.
+
+A number that changed while its version stayed is not recorded: readings on disk would be taken for what they aren't.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from theodolite.catalogue import family, measures
+from theodolite.core.results import field_readings
+from theodolite.testing import lattice
+
+FOLDER = Path(__file__).resolve().parent
+TOLERANCE = 1e-9
+
+
+def matrices() -> dict[str, np.ndarray]:
+    """Matrices made by arithmetic alone, so that no random generator can change them."""
+    rows, columns = np.arange(1.0, 49.0)[:, None], np.arange(1.0, 33.0)[None, :]
+    return {
+        "lattice": lattice(48, 32),
+        "heavy": lattice(48, 32) * rows**-0.7 * columns**0.4,
+        "stack": np.stack([lattice(16, 24) * size for size in (1.0, 2.0, 5.0)]),
+    }
+
+
+def golden(name: str) -> dict[str, Any]:
+    """What a measure gives today, with its version."""
+    measure = measures()[name]
+    values = {
+        f"{case}.{reading.field}": reading.value
+        for case, matrix in matrices().items()
+        for reading in field_readings(measure(matrix), measure.traits.fields)
+    }
+    return {"version": measure.traits.version, "values": values}
+
+
+def recorded(family_name: str) -> dict[str, Any]:
+    """What was recorded for a family; nothing for a new one."""
+    path = FOLDER / f"{family_name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Numbers of an old record that a new one gives otherwise, or no more."""
+    return [name for name, value in old["values"].items() if not same(value, new["values"].get(name))]
+
+
+def same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other), 1e-3)
+
+
+def main() -> None:
+    families = {family(measure) for measure in measures().values() if measure.__module__.startswith("theodolite.")}
+    for family_name in sorted(families):
+        known, record = recorded(family_name), {}
+        for name in sorted(name for name, measure in measures().items() if family(measure) == family_name):
+            record[name] = golden(name)
+            if name in known and known[name]["version"] == record[name]["version"]:
+                moved = changed(known[name], record[name])
+                if moved:
+                    raise SystemExit(f"{name}: {', '.join(moved)} changed; raise its version first")
+                record[name]["values"] |= known[name]["values"]
+        path = FOLDER / f"{family_name}.json"
+        path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The names that people may rely on; a name that comes or goes is a decision, made here."""
+
+import importlib
+import types
+
+import pytest
+
+import theodolite as td
+
+PUBLIC = {
+    "theodolite": """
+        Checkpoint CheckpointError Readings Refusal Spectrum Survey core measures open read_run report spectra survey
+        testing
+    """,
+    "theodolite.core": """
+        Array Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings Reference
+        Refusal Result Spectrum TargetRow Traits View canonical_json closest digest fingerprint is_array like measure
+        namespace parse_references reference references to_numpy
+    """,
+    "theodolite.spectra": """
+        PowerLaw alpha_hat effective_rank frobenius_norm hill log_alpha_norm log_norm log_spectral_norm nuclear_norm
+        numerical_rank participation_ratio power_law spectral_entropy spectral_norm stable_rank
+    """,
+    "theodolite.testing": """
+        Backend Check Specimens backends check_measure checks gaussian heavy_entries heavy_tailed lattice low_rank
+        orthogonal pareto_eigenvalues rank_one with_eigenvalues
+    """,
+    "theodolite.sources": "Checkpoint CheckpointError Matrix Weight open_checkpoint",
+    "theodolite.surveys": """
+        PRESETS Progress Request RunFolderError RunLocked Survey read_run set_aside survey
+    """,
+    "theodolite.reports": "Judgement Summary figure judge report summary",
+    "theodolite.catalogue": "Catalogue FAMILIES family measures",
+}
+
+FOREIGN = {"Any", "Measure", "annotations", "closest", "entry_points", "importlib"}
+"""Names that a module of its own (no package) needs itself."""
+
+
+def public_names(module: types.ModuleType) -> set[str]:
+    names = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    return names - (FOREIGN if not hasattr(module, "__path__") else set())
+
+
+@pytest.mark.parametrize("module", sorted(set(PUBLIC) - {"theodolite"}))
+def test_a_package_offers_these_names_and_no_others(module: str):
+    assert sorted(public_names(importlib.import_module(module))) == sorted(PUBLIC[module].split())
+
+
+def test_the_top_level_offers_these_names_and_no_others():
+    wanted = PUBLIC["theodolite"].split()
+    assert sorted(dir(td)) == sorted([*wanted, "__version__"])
+    assert sorted(td.__all__) == sorted(wanted)
+    for name in wanted:
+        assert getattr(td, name) is not None
+    assert td.__version__
+
+
+def test_the_short_names_are_the_long_ones():
+    from theodolite.sources import open_checkpoint
+
+    assert td.open is open_checkpoint
+    assert td.Spectrum is td.core.Spectrum
+    assert td.survey is importlib.import_module("theodolite.surveys").survey
+
+
+def test_a_wrong_name_is_answered_with_a_right_one():
+    with pytest.raises(AttributeError, match=r"module 'theodolite' has no attribute 'surve'; did you mean 'survey'"):
+        td.surve  # noqa: B018
+    with pytest.raises(KeyError, match=r"no measure is named 'stablerank'; did you mean 'stable_rank'"):
+        td.measures()["stablerank"]
+
+
+@pytest.mark.parametrize(("module", "name"), [(m, n) for m, names in PUBLIC.items() for n in names.split()])
+def test_every_public_name_is_documented(module: str, name: str):
+    thing = getattr(importlib.import_module(module), name)
+    if isinstance(thing, type | types.FunctionType | types.ModuleType):
+        assert (thing.__doc__ or "").strip()
