@@ -45,7 +45,7 @@ def photograph(page: Path, picture: Path, width: int, height: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=PICTURE)
-    parser.add_argument("--size", type=int, nargs=2, default=(1200, 1000), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--size", type=int, nargs=2, default=(1200, 1430), metavar=("WIDTH", "HEIGHT"))
     chosen = parser.parse_args()
     with td.open(model_folder(MINILM), model=MINILM.model) as checkpoint, tempfile.TemporaryDirectory() as folder:
         readings = td.survey(checkpoint, store=Path(folder) / "run")

@@ -10,7 +10,7 @@ Three steps, each seeded and resumable:
    and the smooth surfaces are written on a grid.
 3. ``check``: fresh spectra at shapes off the design; how often they fall below the quantiles of the table.
 
-The whole takes about 20 minutes of one core. Run it as
+The whole takes about half an hour of one core, most of it for the sides from 4096 on. Run it as
 
     OMP_NUM_THREADS=1 python studies/gaussian_chance.py all --work gaussian_chance_draws
 """

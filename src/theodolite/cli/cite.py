@@ -13,6 +13,8 @@ Examples
   theodolite cite minilm.theodolite                      each source, and for what
   theodolite cite minilm.theodolite --bibtex > my.bib    as BibTeX"""
 
+_TITLE = "theodolite: an instrument that measures trained neural networks"
+
 
 def cite(
     *runs: Annotated[str, Parameter(name="RUN", required=True, help="Run folders, as theodolite survey makes them.")],
@@ -61,7 +63,7 @@ def own_text() -> str:
     """
     from theodolite import __version__
 
-    return f"The theodolite developers. theodolite: measure trained neural networks (version {__version__}) [software]."
+    return f"The theodolite developers. {_TITLE} (version {__version__}) [software]."
 
 
 def own_bibtex() -> str:
@@ -77,7 +79,7 @@ def own_bibtex() -> str:
     return (
         "@software{theodolite,\n"
         "  author = {{The theodolite developers}},\n"
-        "  title = {theodolite: measure trained neural networks},\n"
+        f"  title = {{{_TITLE}}},\n"
         f"  version = {{{__version__}}}\n"
         "}"
     )

@@ -1,9 +1,9 @@
 """Chance levels: what a Gaussian matrix of the same shape would show.
 
-The null is *Gaussian*: independent entries of mean zero and equal variance. Uniform entries behave alike in exponent and
-distance (universality); their stable rank lies a little higher (mean percentile 54 to 58) and so does their effective
-rank (60 to 66), as `studies/chance_rules.py` measures. Matrices with structure (rows of unequal scale, sparse or
-orthogonal initialisations, pooled slices of a convolution) have other nulls, which these levels do not describe.
+The null is *Gaussian*: independent entries of mean zero and equal variance. Uniform entries behave alike in exponent
+and distance (universality); their stable rank lies a little higher (mean percentile 54 to 58) and so does their
+effective rank (60 to 66), as `studies/chance_rules.py` measures. Matrices with structure (rows of unequal scale, sparse
+or orthogonal initialisations, pooled slices of a convolution) have other nulls, which these levels do not describe.
 
 The table was made by `studies/gaussian_chance.py`. Its levels are right to about half a percentage point in the tails.
 The one exception is the distance of fewer than 16 eigenvalues, which depends on their number less than smoothly: up to

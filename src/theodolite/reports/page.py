@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -15,8 +16,8 @@ from theodolite.reports import sections
 from theodolite.reports.charts.theme import DARK, LIGHT, SHAPES
 from theodolite.reports.layers import number_text
 from theodolite.reports.payload import payload, script_json
-from theodolite.reports.questions import VERDICTS, percentile_text
-from theodolite.reports.summary import Summary, named, summary
+from theodolite.reports.questions import VERDICTS, Judgement
+from theodolite.reports.summary import Summary, summary
 
 SCRIPTS = ("elements.js", "state.js", "charts.js", "layer.js", "table.js", "start.js")
 """The page's code, in order; one module together with the Vega bundle."""
@@ -52,8 +53,12 @@ def page(readings: Readings) -> str:
 
 
 def _model(readings: Readings, one: Summary) -> dict[str, Any]:
+    apart: dict[str, list[Judgement]] = {}
+    for judgement in one.apart:
+        apart.setdefault(judgement.apart, []).append(judgement)
     return {
         "told": one,
+        "apart": apart,
         "provenance": sections.provenance(readings, one.model),
         "findings": sections.findings(one),
         "listed": sections.listed(readings, one.model),
@@ -142,8 +147,13 @@ def _template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number_text, "percentile": percentile_text, "named": named, "count": _count}
+    environment.filters |= {"number": number_text, "count": _count, "verdicts": _verdicts}
     return environment.get_template(name)
+
+
+def _verdicts(judgements: Sequence[Judgement]) -> list[tuple[str, int]]:
+    found = Counter(verdict for judgement in judgements for verdict in judgement.verdicts)
+    return [(verdict, found[verdict]) for verdict in VERDICTS if found[verdict]]
 
 
 def _count(number: int) -> str:

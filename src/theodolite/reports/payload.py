@@ -35,7 +35,7 @@ COLUMNS = (
     ("spectral_norm", "spectral norm", False),
     ("frobenius_norm", "Frobenius norm", False),
 )
-"""Readings that the table of layers shows: name, heading, and whether as a share of the number of eigenvalues."""
+"""Readings that stand first: name, heading, and whether as a share of the number of eigenvalues."""
 
 TITLE, FORMAT, TICKS = "{title}", "{format}", "{ticks}"
 """What stands in a chart where the page's code writes the title and the formats of the quantity that is shown."""

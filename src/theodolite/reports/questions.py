@@ -156,16 +156,13 @@ def _within_chance(layer: Layer, name: str, label: str) -> Check:
         return Check(name, layer.why_missing(name, "percentile"), None)
     low, high = CENTRAL
     inside = low <= row.percentile <= high
-    where = "inside" if inside else "outside"
-    says = (
-        f"{label} {number_text(row.value)}{_median_text(row)}; "
-        f"percentile {percentile_text(row.percentile)} is {where} {low}–{high}"
-    )
-    return Check(name, says, inside)
+    bounds = "" if inside else f", outside {low} to {high}"
+    return Check(name, f"{label} {number_text(row.value)} {_chance_text(row)}{bounds}", inside)
 
 
-def _median_text(row: ReadingRow) -> str:
-    return "" if row.chance is None else f", chance {number_text(row.chance)}"
+def _chance_text(row: ReadingRow) -> str:
+    median = "" if row.chance is None else f" (median {number_text(row.chance)})"
+    return f"is at percentile {percentile_text(row.percentile)} of chance{median}"
 
 
 def _untrained(layer: Layer) -> tuple[Check, ...]:
@@ -174,10 +171,7 @@ def _untrained(layer: Layer) -> tuple[Check, ...]:
         outlier = Check("stable_rank", layer.why_missing("stable_rank", "percentile"), None)
     else:
         none = row.percentile > OUTLIER_PERCENTILE + _ROUNDING
-        says = (
-            f"{'no outlier' if none else 'an outlier'}: stable rank {number_text(row.value)}{_median_text(row)}; "
-            f"percentile {percentile_text(row.percentile)} is {'above' if none else 'not above'} {OUTLIER_PERCENTILE}"
-        )
+        says = f"{'no outlier' if none else 'an outlier'}: stable rank {number_text(row.value)} {_chance_text(row)}"
         outlier = Check("stable_rank", says, none)
     return (
         _within_chance(layer, "power_law.alpha", "alpha"),
@@ -208,17 +202,14 @@ def _low_rank(layer: Layer) -> tuple[Check, ...]:
     small = row.value < LOW_RANK_SHARE * side
     share = Check(
         name,
-        f"effective rank {number_text(row.value)} of {side} is {100 * row.value / side:.0f} %, "
+        f"effective rank {number_text(row.value)} is {100 * row.value / side:.0f} % of {side}, "
         f"{'below' if small else 'not below'} {100 * LOW_RANK_SHARE:g} %",
         small,
     )
     if row.percentile is None:
         return (share, Check(name, layer.why_missing(name, "percentile"), None))
     rare = row.percentile < LOW_RANK_PERCENTILE
-    median = "" if row.chance is None else f"chance {number_text(row.chance)}; "
-    says = (
-        f"{median}percentile {percentile_text(row.percentile)} is {'' if rare else 'not '}below {LOW_RANK_PERCENTILE:g}"
-    )
+    says = f"it {_chance_text(row)}, {'below' if rare else 'not below'} {LOW_RANK_PERCENTILE:g}"
     return (share, Check(name, says, rare))
 
 

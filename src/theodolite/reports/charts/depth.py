@@ -40,7 +40,8 @@ def depth_chart(
     Returns
     -------
     altair.FacetChart
-        As many panels as there are roles; all share both axes.
+        As many panels as there are roles; all share both axes. The marks ``chance`` and ``low`` (the interval) are
+        named after what they need, and left out where no row has it.
     """
     depth = alt.X("order:Q", title=axis, scale=alt.Scale(nice=False, padding=8, zero=False))
     depth = depth.axis(grid=False, tickMinStep=1, tickCount=4, format="d")
@@ -48,12 +49,17 @@ def depth_chart(
     height = height.axis(format=quantity.ticks, tickCount=4, **at_labels())
     base = alt.Chart().encode(x=depth, y=height)
     line = base.mark_line(strokeWidth=1, opacity=0.35, style="chance")
-    chance = base.mark_tick(style="chance", thickness=1.5, size=9, opacity=0.55, orient="horizontal").encode(
-        y=alt.Y("chance:Q")
+    chance = (
+        base.mark_tick(style="chance", thickness=1.5, size=9, opacity=0.55, orient="horizontal")
+        .encode(y="chance:Q")
+        .properties(name="chance")
     )
-    interval = base.mark_rule(strokeWidth=1.2, opacity=0.8).encode(
-        y="low:Q", y2="high:Q", color=verdict_color(), tooltip=layer_tooltip(quantity)
+    interval = (
+        base.mark_rule(strokeWidth=1.2, opacity=0.8)
+        .encode(y="low:Q", y2="high:Q", color=verdict_color(), tooltip=layer_tooltip(quantity))
+        .properties(name="low")
     )
+    drawn = [mark for mark in (chance, interval) if rows is None or any(row[mark.name] is not None for row in rows)]
     points = base.mark_point(filled=True, cursor="pointer", opacity=1, strokeWidth=0).encode(
         color=verdict_color(),
         shape=verdict_shape(),
@@ -65,7 +71,7 @@ def depth_chart(
         opacity=alt.condition(IS_CHOSEN, alt.value(1), alt.value(0)), tooltip=layer_tooltip(quantity)
     )
     return (
-        alt.layer(line, chance, interval, points, ring, data=layer_data(rows))
+        alt.layer(line, *drawn, points, ring, data=layer_data(rows))
         .properties(width=width, height=150)
         .facet(facet=alt.Facet("role:N", title=None, sort=role_sort()), columns=columns, spacing={"row": 26, "column": 18})
         .add_params(chosen_param())

@@ -70,7 +70,7 @@ def places(judgements: Sequence[Judgement]) -> tuple[list[tuple[int, str]], str]
     in_blocks = [(target.role, target.block) for target in targets if target.block is not None]
     if not in_blocks or len(set(in_blocks)) < len(in_blocks):
         positions = [judgement.layer.position for judgement in judgements]
-        return [(position, str(position + 1)) for position in positions], "place among the layers of its role"
+        return [(position + 1, str(position + 1)) for position in positions], "place among the layers of its role"
     first_outside = max(block for _, block in in_blocks if block is not None) + 1
     outside: dict[str, int] = {}
     found = []

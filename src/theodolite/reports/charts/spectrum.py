@@ -173,8 +173,8 @@ def _fitted_tail(layer: Layer, values: Vector) -> tuple[tuple[float, float], ...
     size = int(np.count_nonzero(values >= xmin * (1 - 1e-9)))
     if not size:
         return ()
-    # Down to half an eigenvalue, or to the largest one where the fit falls more slowly.
-    end = max(float(values[0]), xmin)
+    # Down to the largest eigenvalue, or to where the law expects but half of one.
+    end = max(xmin, min(float(values[0]), xmin * (2 * size) ** (1 / (alpha - 1)))) if alpha > 1 else float(values[0])
     return ((xmin, float(size)), (end, size * (end / xmin) ** (1 - alpha)))
 
 

@@ -18,7 +18,7 @@ from theodolite.reports.charts.marks import (
 from theodolite.reports.charts.quantities import Quantity
 from theodolite.reports.questions import NO_FINDING
 
-MOST_NARROW = 38
+NARROWEST = 38
 """Narrowest cell that has room for a number, in pixels."""
 
 
@@ -64,21 +64,41 @@ def verdict_map(quantity: Quantity, rows: Rows = None, *, axis: str = "block", s
         cornerRadius=2, cursor="pointer", filled=False, fill="transparent", style="chosen", strokeWidth=2.5
     ).encode(strokeOpacity=alt.condition(IS_CHOSEN, alt.value(1), alt.value(0)), tooltip=layer_tooltip(quantity))
     found = base.transform_filter(alt.datum.verdict != NO_FINDING)
-    beside = alt.expr("digits ? -bandwidth('x') / 2 + 11 : 0")
     halo = found.mark_point(
-        shape="circle", filled=True, size=alt.expr("digits ? 200 : 2.2 * glyph"), xOffset=beside, opacity=1, style="halo"
+        shape="circle", filled=True, size=alt.expr("digits ? 200 : 2.2 * glyph"), xOffset=alt.expr("beside"), opacity=1, style="halo"
     )
     signs = found.mark_point(
-        filled=True, size=alt.expr("digits ? 52 : glyph"), xOffset=beside, opacity=1, strokeWidth=0
+        filled=True, size=alt.expr("digits ? 52 : glyph"), xOffset=alt.expr("beside"), opacity=1, strokeWidth=0
     ).encode(color=verdict_color(), shape=verdict_shape())
     numbers = base.mark_text(fontSize=11, style="number", opacity=alt.expr("digits ? 1 : 0")).encode(
         text=alt.Text("value:Q", format=quantity.format)
     )
     return (
         alt.layer(cells, numbers, halo, signs, frame)
-        .add_params(chosen_param(), alt.param(name="digits", value=step >= MOST_NARROW), alt.param(name="glyph", value=40))
+        .add_params(
+            chosen_param(),
+            alt.param(name="digits", value=step >= NARROWEST),
+            alt.param(name="glyph", value=40),
+            alt.param(name="beside", value=sign_offset(step)),
+        )
         .properties(width=alt.Step(step), height=alt.Step(34))
     )
+
+
+def sign_offset(step: float) -> float:
+    """Place the sign of a verdict beside the number, or in the middle of a cell that has no room for one.
+
+    Parameters
+    ----------
+    step : float
+        Width of a cell in pixels.
+
+    Returns
+    -------
+    float
+        Pixels from the middle.
+    """
+    return 11 - step / 2 if step >= NARROWEST else 0.0
 
 
 def _tone(quantity: Quantity) -> alt.Opacity:

@@ -47,6 +47,7 @@ function mapSpec(quantity, rows) {
   spec.width = { step };
   spec.height = { step: Math.max(16, Math.min(40, 0.75 * step + 8)) };
   setParam(spec, "digits", step >= 38);
+  setParam(spec, "beside", step >= 38 ? 11 - step / 2 : 0);
   setParam(spec, "glyph", Math.min(70, 0.4 * step * step));
   setAxis(spec, survey.models[state.model].axis);
   return [spec, placed];
@@ -62,6 +63,8 @@ function depthSpec(quantity, rows) {
   spec.columns = even;
   spec.spec.width = Math.min(560, Math.floor(room / even) - 20);
   spec.spec.height = panels > 2 ? 130 : 190;
+  // A mark without a single number would leave its scale without an end.
+  spec.spec.layer = spec.spec.layer.filter(({ name }) => !name || placed.some((row) => row[name] !== null));
   setAxis(spec.spec, survey.models[state.model].axis);
   return [spec, placed];
 }
@@ -90,6 +93,12 @@ async function drawLayers() {
   const made = { map: mapSpec, depth: depthSpec, roles: rolesSpec };
   for (const [id, build] of Object.entries(made)) {
     const [spec, shown] = build(quantity, rows);
+    if (!shown.length) {
+      views[id]?.finalize();
+      delete views[id];
+      byId(id).textContent = "No layer has this number.";
+      continue;
+    }
     setParam(spec, "chosen", state.chosen);
     spec.datasets = { ...spec.datasets, layers: shown };
     const { view } = await vegaEmbed(byId(id), spec, options);
@@ -98,7 +107,6 @@ async function drawLayers() {
     views[id] = view;
     view.addEventListener("click", (_, item) => choose(item?.datum?.i ?? -1));
     view.addSignalListener("chosen", (_, layer) => choose(layer));
-    byId(id).classList.toggle("empty", shown.length === 0);
   }
 }
 

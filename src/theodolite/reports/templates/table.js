@@ -1,6 +1,6 @@
 const rowHeight = 42;
 const manyRows = 200;
-const table = { sort: null, descending: false, shown: [], all: false };
+const table = { sort: null, descending: false, shown: [], all: false, first: 0, still: false };
 
 function tableColumns() {
   const text = (key, title, of, cell) => ({ key, title, of, cell, numeric: false });
@@ -115,7 +115,9 @@ function showChosenRow() {
     row.setAttribute("aria-selected", String(chosen));
     row.tabIndex = chosen || (index < 0 && row === box.querySelector("tr[data-layer]")) ? 0 : -1;
   }
-  if (index < 0) return;
+  const { still } = table;
+  table.still = false;
+  if (index < 0 || still) return;
   const top = index * rowHeight;
   const head = box.querySelector("thead").offsetHeight;
   if (top < box.scrollTop) box.scrollTop = top;
@@ -159,6 +161,11 @@ function startTable() {
   addEventListener("beforeprint", () => { table.all = true; drawRows(); });
   addEventListener("afterprint", () => { table.all = false; drawRows(); });
   drawHead();
-  on("model", () => { fillFilters(); selectRows(); });
+  on("model", () => {
+    fillFilters();
+    selectRows();
+    box.scrollTop = 0;
+    table.still = true;
+  });
   on("chosen", showChosenRow);
 }

@@ -1,0 +1,112 @@
+"""Readings with planted verdicts, made without measuring anything."""
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from theodolite.core import ReadingRow, Readings, TargetRow
+
+Numbers = Mapping[str, Any]
+
+
+def layer(name: str = "h.0.q", model: str = "m", **columns: Any) -> TargetRow:
+    """One measured layer."""
+    about = {"role": "query", "block": 0, "shape": (128, 256), "dtype": "F32", "view": "matrix", "file": "w.safetensors"}
+    about |= {"module": name, "parameters": 128 * 256, "fingerprint": "ab" * 32}
+    return TargetRow(target=f"{model}:{name}.weight", model=model, **(about | columns))
+
+
+def rows(target: TargetRow, **fields: Numbers) -> list[ReadingRow]:
+    """Readings of one layer; `power_law_alpha` stands for ``power_law.alpha``."""
+    found = []
+    for name, numbers in fields.items():
+        measure, field = ("power_law", name.removeprefix("power_law_")) if "power_law_" in name else (name, "value")
+        found.append(ReadingRow(target=target.target, measure=measure, field=field, **numbers))
+    return found
+
+
+UNTRAINED: Mapping[str, Numbers] = {
+    "power_law_alpha": {"value": 7.0, "low": 4.0, "high": 10.0, "level": 0.95, "chance": 7.1, "percentile": 50.0},
+    "power_law_distance": {"value": 0.13, "chance": 0.13, "percentile": 40.0},
+    "power_law_xmin": {"value": 60.0, "unit": "eigenvalue"},
+    "stable_rank": {"value": 50.0, "chance": 50.0, "percentile": 50.0},
+    "effective_rank": {"value": 110.0, "chance": 110.0, "percentile": 50.0},
+    "spectral_norm": {"value": 2.0, "unit": "weight"},
+}
+"""Numbers as a Gaussian matrix has them."""
+
+NOTHING: Mapping[str, Numbers] = UNTRAINED | {
+    "power_law_alpha": {"value": 3.0, "low": 2.5, "high": 3.5, "level": 0.95, "chance": 7.1, "percentile": 0.5},
+    "power_law_distance": {"value": 0.05, "chance": 0.13, "percentile": 0.5},
+    "stable_rank": {"value": 20.0, "chance": 50.0, "percentile": 0.5},
+    "effective_rank": {"value": 90.0, "chance": 110.0, "percentile": 0.5},
+}
+"""Numbers that no rule objects to."""
+
+HEAVY: Mapping[str, Numbers] = NOTHING | {
+    "power_law_alpha": {"value": 1.6, "low": 1.4, "high": 1.8, "level": 0.95, "chance": 7.1, "percentile": 0.5}
+}
+LOW_RANK: Mapping[str, Numbers] = NOTHING | {"effective_rank": {"value": 30.0, "chance": 110.0, "percentile": 0.5}}
+
+PLANTED = {"looks untrained": UNTRAINED, "heavier than 2": HEAVY, "low rank": LOW_RANK, "no finding": NOTHING}
+
+
+def changed(numbers: Mapping[str, Numbers], name: str, **columns: Any) -> dict[str, Numbers]:
+    """The same numbers but for some columns of one reading."""
+    return {**numbers, name: {**numbers[name], **columns}}
+
+
+def readings_of(numbers: Mapping[str, Numbers], **columns: Any) -> Readings:
+    """Readings of one layer."""
+    one = layer(**columns)
+    return Readings([one], rows(one, **numbers))
+
+
+def eigenvalues(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """Eigenvalues of a Gaussian matrix."""
+    matrix = np.random.default_rng(seed).standard_normal(shape)
+    return np.linalg.svd(matrix, compute_uv=False)[::-1] ** 2
+
+
+def transformer(
+    blocks: int = 4, model: str = "m", verdicts: Iterable[str] = tuple(PLANTED), roles: Iterable[str] = ("query", "up")
+) -> Readings:
+    """A model whose layers have the verdicts in turn, with spectra, an embedding, vectors and rows for the whole."""
+    kinds = list(verdicts)
+    targets, found, arrays = [], [], {}
+    embedding = layer("embed", model, role="embedding", block=None, shape=(1000, 128))
+    names = [(f"h.{block}.{role}", role, block) for block in range(blocks) for role in roles]
+    layers = [embedding, *(layer(name, model, role=role, block=block) for name, role, block in names)]
+    for index, one in enumerate(layers):
+        numbers = PLANTED[kinds[index % len(kinds)]]
+        reference = f"arrays/{one.target}.safetensors#eigenvalues"
+        arrays[reference] = eigenvalues(one.shape, index % 8)
+        targets.append(one)
+        alpha = {**numbers["power_law_alpha"], "array": reference}
+        found += rows(one, **{**numbers, "power_law_alpha": alpha})
+    targets += [
+        TargetRow(target=f"{model}:h.{i}.bias", model=model, module=f"h.{i}", shape=(128,), listed_because="a bias")
+        for i in range(blocks)
+    ]
+    targets.append(TargetRow(target=f"{model}:*", model=model, module="*", role="model"))
+    for statistic, value in (("mean", 4.0), ("median", 3.0), ("weighted_mean", 4.5), ("count", 9.0)):
+        found.append(ReadingRow(target=f"{model}:*", measure="power_law", field=f"alpha.{statistic}", value=value))
+    return Readings(targets, found, arrays.__getitem__)
+
+
+@pytest.fixture(scope="session")
+def planted() -> Callable[..., Readings]:
+    """Makes readings of a model with planted verdicts."""
+    return transformer
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program, or a skip where there is none."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    return found
