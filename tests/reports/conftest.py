@@ -1,7 +1,8 @@
 """Readings with planted verdicts, made without measuring anything."""
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,14 @@ Numbers = Mapping[str, Any]
 
 def layer(name: str = "h.0.q", model: str = "m", **columns: Any) -> TargetRow:
     """One measured layer."""
-    about = {"role": "query", "block": 0, "shape": (128, 256), "dtype": "F32", "view": "matrix", "file": "w.safetensors"}
+    about = {
+        "role": "query",
+        "block": 0,
+        "shape": (128, 256),
+        "dtype": "F32",
+        "view": "matrix",
+        "file": "w.safetensors",
+    }
     about |= {"module": name, "parameters": 128 * 256, "fingerprint": "ab" * 32}
     return TargetRow(target=f"{model}:{name}.weight", model=model, **(about | columns))
 
@@ -98,9 +106,11 @@ def transformer(
 
 
 @pytest.fixture(scope="session")
-def planted() -> Callable[..., Readings]:
-    """Makes readings of a model with planted verdicts."""
-    return transformer
+def plant() -> SimpleNamespace:
+    """Everything that plants readings: layers, rows, numbers with known verdicts, whole models."""
+    return SimpleNamespace(
+        layer=layer, rows=rows, changed=changed, readings_of=readings_of, transformer=transformer, by_verdict=PLANTED
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""power_law, hill, alpha_hat and log_alpha_norm: what they find, how they move, and what they refuse."""
+"""power_law: the planted exponent, the moves, the conventions, and what is refused."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,35 @@ import pytest
 from theodolite.core import Missing, Outcome, ParameterError, Refusal, Spectrum
 from theodolite.core.results import field_readings
 from theodolite.numerics.powerlaw import alpha_interval, fit_power_law, fit_small_sample
-from theodolite.numerics.powerlaw import hill as hill_of_sample
-from theodolite.spectra import PowerLaw, alpha_hat, hill, log_alpha_norm, log_spectral_norm, power_law
+from theodolite.spectra import PowerLaw, alpha_hat, log_alpha_norm, power_law
 
-FITS = (power_law, alpha_hat, log_alpha_norm)
+WW = {"convention": "weightwatcher"}
+
+
+def test_of_exact_quantiles(pareto_quantiles):
+    matrix, values, alpha = pareto_quantiles
+    fit = power_law(matrix)
+    assert (fit.alpha, fit.xmin, fit.tail_size) == pytest.approx((alpha, values[0], values.size), rel=1e-11)
+    assert fit.distance == pytest.approx(1 / values.size, rel=1e-11)  # the law is 0 at xmin, the sample's step 1 / n
+    assert fit.sigma == pytest.approx((alpha - 1) / np.sqrt(values.size), rel=1e-11)
+    left = power_law(matrix, **WW)
+    law = 1 - (values / values[0]) ** (1 - alpha)
+    assert left.alpha == pytest.approx(alpha, rel=1e-11)
+    assert left.distance == pytest.approx(np.abs(law - np.arange(values.size) / values.size).max(), rel=1e-11)
+
+
+def test_a_square_hides_in_the_eigenvalues(pareto_quantiles):
+    _, values, alpha = pareto_quantiles
+    of_singular_values = power_law(Spectrum.from_eigenvalues(np.sqrt(values)))
+    assert of_singular_values.alpha == pytest.approx(2 * alpha - 1, rel=1e-11)
+    assert power_law(Spectrum.from_eigenvalues(4 * values)).xmin == pytest.approx(4 * values[0], rel=1e-13)
+
+
+def test_a_stack_pools_its_slices(stack):
+    slices, singular = stack
+    fit, expected = power_law(slices), fit_power_law(singular**2)
+    assert (fit.alpha, fit.xmin, fit.distance) == pytest.approx((expected.alpha, expected.xmin, expected.distance))
+    assert fit.tail_size == expected.tail_size
 
 
 def test_finds_the_planted_exponent(pareto_matrix):
@@ -41,7 +66,6 @@ def test_the_scale_only_moves_xmin(pareto_matrix, factor):
     assert (scaled.alpha, scaled.distance, scaled.sigma) == pytest.approx((plain.alpha, plain.distance, plain.sigma))
     assert scaled.tail_size == plain.tail_size
     assert scaled.xmin == pytest.approx(factor**2 * plain.xmin)
-    assert hill(factor * pareto_matrix).value == pytest.approx(hill(pareto_matrix).value)
 
 
 def test_the_absolute_threshold_of_the_other_convention_breaks_the_scale(planted):
@@ -69,34 +93,19 @@ def test_zeros_of_a_low_rank_matrix_do_not_enter(planted):
     assert power_law(low_rank).tail_size <= 60
 
 
-@pytest.mark.parametrize(
-    ("matrix", "outcome"),
-    [
-        (np.zeros((20, 20)), Outcome.ALL_ZERO),
-        (np.ones((20, 20)), Outcome.TOO_FEW_EIGENVALUES),
-        (np.outer(np.arange(1.0, 21), np.arange(1.0, 31)), Outcome.TOO_FEW_EIGENVALUES),
-        (np.random.default_rng(0).standard_normal((7, 40)), Outcome.TOO_FEW_EIGENVALUES),
-        (3.0 * np.eye(20), Outcome.NO_SPREAD),
-        (np.linalg.qr(np.random.default_rng(0).standard_normal((40, 40)))[0], Outcome.NO_SPREAD),
-    ],
-)
-def test_refusals(matrix, outcome):
-    for measure in FITS:
-        with pytest.raises(Refusal) as caught:
-            measure(matrix)
-        assert (caught.value.outcome, caught.value.measure) == (outcome, measure.__name__)
-    if outcome is not Outcome.NO_SPREAD:
-        with pytest.raises(Refusal) as caught:
-            hill(matrix)
-        assert caught.value.outcome is outcome
+def test_refusals(refusal, no_tail):
+    matrix, outcome = no_tail
+    assert refusal(power_law, matrix) is outcome
 
 
-@pytest.mark.parametrize("convention", ["theodolite", "weightwatcher"])
-def test_failure_is_never_a_number(convention):
-    for matrix in (np.zeros((20, 20)), np.eye(20), np.full((3, 3), 1e-9)):
-        for measure in FITS:
-            with pytest.raises(Refusal):
-                measure(matrix, convention=convention)
+def test_what_is_not_finite_is_refused(not_finite):
+    not_finite(power_law)
+
+
+def test_failure_is_no_number_in_the_other_convention_either(refusal):
+    assert refusal(power_law, np.zeros((20, 20)), **WW) is Outcome.ALL_ZERO
+    assert refusal(power_law, np.eye(20), **WW) is Outcome.NO_SPREAD
+    assert refusal(power_law, 1e-3 * np.eye(20), **WW) is Outcome.TOO_FEW_EIGENVALUES
 
 
 def test_short_tails_are_noted(planted):
@@ -125,68 +134,12 @@ def test_every_field_is_a_finite_number(pareto_matrix):
     assert readings[0].low < readings[0].value < readings[0].high
 
 
-def test_alpha_hat_and_its_interval(pareto_matrix):
-    for size in (1.0, 1e-3):  # the logarithm of the largest eigenvalue is positive, then negative
-        spectrum = Spectrum(size * pareto_matrix)
-        fit, weight = power_law(spectrum), log_spectral_norm(spectrum)
-        estimate = alpha_hat(spectrum)
-        assert estimate.value == pytest.approx(fit.alpha * weight)
-        ends = sorted((fit.intervals["alpha"].low * weight, fit.intervals["alpha"].high * weight))
-        assert [estimate.interval.low, estimate.interval.high] == pytest.approx(ends)
-        assert estimate.interval.se == pytest.approx(abs(weight) * fit.intervals["alpha"].se)
-
-
-def test_log_alpha_norm(pareto_matrix):
-    spectrum = Spectrum(pareto_matrix)
-    alpha = power_law(spectrum).alpha
-    assert log_alpha_norm(spectrum) == pytest.approx(np.log10((spectrum.eigenvalues**alpha).sum()))
-
-
-def test_log_alpha_norm_of_a_huge_exponent_does_not_overflow(planted):
-    values = 1e6 * (1 + 1e-3 * np.random.default_rng(6).random(50))
-    spectrum = Spectrum(planted(values))
-    alpha = float(power_law(spectrum).alpha)
-    assert alpha > 500
-    assert alpha * 6 < float(log_alpha_norm(spectrum)) < alpha * np.log10(1.001e6) + np.log10(50)
-
-
 def test_the_fit_is_made_once(pareto_matrix, monkeypatch):
     calls = []
     monkeypatch.setattr(
         "theodolite.spectra._tail.fit_power_law", lambda *a, **k: calls.append(k) or fit_power_law(*a, **k)
     )
     spectrum = Spectrum(pareto_matrix)
-    for measure in (*FITS, *FITS):
+    for measure in (power_law, alpha_hat, log_alpha_norm, power_law):
         measure(spectrum)
     assert len(calls) == 1
-
-
-def test_hill(pareto_matrix):
-    spectrum = Spectrum(pareto_matrix)
-    for k in (2, 50, 400):
-        estimate = hill(spectrum, k=k)
-        assert estimate.value == pytest.approx(hill_of_sample(spectrum.eigenvalues, k))
-        assert estimate.interval.se == pytest.approx((estimate.value - 1) / np.sqrt(k))
-        assert estimate.interval.low >= 1
-    assert hill(spectrum).value == hill(spectrum, k=200).value
-    assert hill(spectrum).interval.low < 3 < hill(spectrum).interval.high
-
-
-def test_hill_refuses(planted, pareto_matrix):
-    half_empty = planted(np.concatenate([np.zeros(15), np.arange(1.0, 6.0)]))
-    for matrix, k in ((half_empty, None), (half_empty, 6), (pareto_matrix, 401)):
-        with pytest.raises(Refusal, match="k is") as caught:
-            hill(matrix, k=k)
-        assert caught.value.outcome is Outcome.TOO_FEW_EIGENVALUES
-    assert hill(half_empty, k=5).value > 1
-    with pytest.raises(Refusal) as caught:
-        hill(np.eye(10))
-    assert caught.value.outcome is Outcome.NO_SPREAD
-    with pytest.raises(ParameterError, match="k"):
-        hill(pareto_matrix, k=1)
-
-
-@pytest.mark.torch
-def test_hill_can_be_trained_against(torch):
-    matrix = torch.from_numpy(np.random.default_rng(7).standard_normal((12, 9))).requires_grad_()
-    assert torch.autograd.gradcheck(lambda w: hill(w).value, (matrix,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -224,8 +225,9 @@ def check_gram(gram: NDArray[Any], source: Any) -> None:
 def _inspect(source: Any) -> tuple[int, int, float]:
     """Return how many entries are not finite, how many there are, and the largest finite one's size."""
     count, entries, largest = 0, 0, 0.0
-    for start in range(source.shape[0]):
-        part = cast(np.asarray(source[start : start + 1]))
+    step = max(1, BLOCK_ENTRIES // max(1, math.prod(source.shape[1:])))
+    for start in range(0, source.shape[0], step):
+        part = cast(np.asarray(source[start : start + step]))
         usable = np.isfinite(part)
         count += part.size - int(np.count_nonzero(usable))
         entries += part.size

@@ -14,8 +14,10 @@ __all__ = [
     "QUANTITIES",
     "SMALLEST_SIDE",
     "Standardisation",
+    "chance_statistics",
     "gaussian_eigenvalues",
     "gaussian_shape",
+    "marchenko_pastur_rank_shortfall",
     "simulate_chance",
     "standardisation",
 ]

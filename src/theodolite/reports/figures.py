@@ -79,9 +79,7 @@ def figure(
     return target
 
 
-def _chart(
-    readings: Readings, judgements: Sequence[Judgement], name: str, quantity: str, layer: str | None
-) -> Any:
+def _chart(readings: Readings, judgements: Sequence[Judgement], name: str, quantity: str, layer: str | None) -> Any:
     import altair as alt
 
     from theodolite.reports import charts

@@ -138,7 +138,9 @@ def _layer(judgement: Judgement) -> dict[str, Any]:
         "parameters": target.parameters,
         "verdicts": [VERDICTS.index(verdict) for verdict in judgement.verdicts],
         "apart": judgement.apart,
-        "answers": [[answer.holds, [[check.holds, check.says] for check in answer.checks]] for answer in judgement.answers],
+        "answers": [
+            [answer.holds, [[check.holds, check.says] for check in answer.checks]] for answer in judgement.answers
+        ],
     }
 
 

@@ -10,20 +10,25 @@ from theodolite.core.readings import Readings
 from theodolite.core.rows import ReadingRow
 from theodolite.reports.layers import Layer, layers_of, number_text
 
-CENTRAL = (1.25, 98.75)
-"""Percentiles of chance that count as unremarkable; two quantities at 97.5 % each are jointly at 95 % or more."""
+CENTRAL = (1.0, 99.0)
+"""Between these percentiles of chance, ends excluded, a number is unremarkable."""
 
-OUTLIER_PERCENTILE = 0.5
+OUTLIER_PERCENTILE = 1.0
 """A stable rank at or below this percentile of chance means that one direction stands out of the bulk.
 
-Chance levels are known down to this percentile and stop there, so that 0.5 says "0.5 or lower".
+Two quantities in their central 98 % and a third above its lowest 1 % are jointly the central 95 %. Measured on dense
+matrices with Gaussian and with uniform entries, 64 × 64 to 512 × 2048, all three hold for 95.1 to 96.3 % of them.
 """
+
+RESOLUTION = 0.5
+"""Chance levels are known down to this percentile and stop there, so that 0.5 says "0.5 or lower"."""
 
 HEAVY_ALPHA = 2.0
 """A power law with a smaller exponent has no finite mean (as a density of eigenvalues)."""
 
 LOW_RANK_PERCENTILE = 1.0
-"""An effective rank below this percentile of chance is lower than chance explains..."""
+"""An effective rank at or below this percentile of chance is lower than chance explains (the percentile stops at 1 for
+the largest shapes, so that 1 says "1 or lower")..."""
 
 LOW_RANK_SHARE = 0.5
 """...and it has to be below this share of the number of eigenvalues to matter."""
@@ -143,9 +148,9 @@ def percentile_text(percentile: float | None) -> str:
     """
     if percentile is None:
         return "–"
-    if percentile <= OUTLIER_PERCENTILE + _ROUNDING:
+    if percentile <= RESOLUTION + _ROUNDING:
         return f"≤ {percentile:.1f}"
-    if percentile >= 100 - OUTLIER_PERCENTILE - _ROUNDING:
+    if percentile >= 100 - RESOLUTION - _ROUNDING:
         return f"≥ {percentile:.1f}"
     return f"{percentile:.1f}" if not 10 <= percentile <= 90 else f"{percentile:.0f}"
 
@@ -155,8 +160,8 @@ def _within_chance(layer: Layer, name: str, label: str) -> Check:
     if row is None or row.value is None or row.percentile is None:
         return Check(name, layer.why_missing(name, "percentile"), None)
     low, high = CENTRAL
-    inside = low <= row.percentile <= high
-    bounds = "" if inside else f", outside {low} to {high}"
+    inside = low < row.percentile < high
+    bounds = "" if inside else f", outside {low:g} to {high:g}"
     return Check(name, f"{label} {number_text(row.value)} {_chance_text(row)}{bounds}", inside)
 
 
@@ -170,7 +175,7 @@ def _untrained(layer: Layer) -> tuple[Check, ...]:
     if row is None or row.value is None or row.percentile is None:
         outlier = Check("stable_rank", layer.why_missing("stable_rank", "percentile"), None)
     else:
-        none = row.percentile > OUTLIER_PERCENTILE + _ROUNDING
+        none = row.percentile > OUTLIER_PERCENTILE
         says = f"{'no outlier' if none else 'an outlier'}: stable rank {number_text(row.value)} {_chance_text(row)}"
         outlier = Check("stable_rank", says, none)
     return (
@@ -190,7 +195,16 @@ def _heavy(layer: Layer) -> tuple[Check, ...]:
     ends = f"{level}interval {low}{number_text(row.high)}"
     below = row.high < HEAVY_ALPHA
     where = "ends below" if below else "doesn’t end below"
-    return (Check(name, f"alpha {number_text(row.value)}, {ends}, {where} {HEAVY_ALPHA:g}", below),)
+    says = f"alpha {number_text(row.value)}, {ends}, {where} {HEAVY_ALPHA:g}"
+    return (Check(name, says + (_poor_fit(layer) if below else ""), below),)
+
+
+def _poor_fit(layer: Layer) -> str:
+    """Warn where the exponent of a law that doesn't fit makes a verdict."""
+    row = layer.rows.get("power_law.distance")
+    if row is None or row.value is None or row.percentile is None or row.percentile < CENTRAL[1]:
+        return ""
+    return f"; the fit is poor, its distance {number_text(row.value)} {_chance_text(row)}"
 
 
 def _low_rank(layer: Layer) -> tuple[Check, ...]:
@@ -208,8 +222,8 @@ def _low_rank(layer: Layer) -> tuple[Check, ...]:
     )
     if row.percentile is None:
         return (share, Check(name, layer.why_missing(name, "percentile"), None))
-    rare = row.percentile < LOW_RANK_PERCENTILE
-    says = f"it {_chance_text(row)}, {'below' if rare else 'not below'} {LOW_RANK_PERCENTILE:g}"
+    rare = row.percentile <= LOW_RANK_PERCENTILE
+    says = f"it {_chance_text(row)}, {'not above' if rare else 'above'} {LOW_RANK_PERCENTILE:g}"
     return (share, Check(name, says, rare))
 
 
@@ -218,9 +232,9 @@ LOOKS_UNTRAINED = Question(
     "Which layers look untrained?",
     "looks untrained",
     ("looks untrained", "look untrained"),
-    f"The exponent alpha and the distance of its fit both lie between percentiles {CENTRAL[0]} and {CENTRAL[1]} of what "
+    f"The exponent alpha and the distance of its fit both lie between percentiles {CENTRAL[0]:g} and {CENTRAL[1]:g} of what "
     "Gaussian matrices of the same shape show (jointly the central 95 %), and no direction stands out: the stable rank "
-    f"is above percentile {OUTLIER_PERCENTILE}.",
+    f"is above percentile {OUTLIER_PERCENTILE:g}.",
     "Nothing in the spectrum tells this layer from random numbers: it may be freshly initialised, frozen, or have learned "
     "too little to show. The spectrum alone can’t say which.",
     _untrained,
@@ -242,7 +256,7 @@ LOW_RANK = Question(
     "Which layers are low rank?",
     "low rank",
     ("is low rank", "are low rank"),
-    f"The effective rank is below percentile {LOW_RANK_PERCENTILE:g} of chance and below "
+    f"The effective rank is not above percentile {LOW_RANK_PERCENTILE:g} of chance, and below "
     f"{100 * LOW_RANK_SHARE:g} % of the number of eigenvalues.",
     "Much of the layer’s size is redundant: it is a candidate for factorisation or pruning.",
     _low_rank,

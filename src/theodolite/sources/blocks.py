@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_NUMBER = re.compile(r"\d+")
-_NUMBERED = re.compile(r"(layer|stage|block|denseblock|denselayer|conv_?block|unit|res)_?(\d+)")
+_NUMBER = re.compile(r"\d{1,6}")
+_NUMBERED = re.compile(r"(layer|stage|block|denseblock|denselayer|conv_?block|unit|res)_?(\d{1,6})")
 _CONTAINER = re.compile(r"h|\w*(layer|block|stage|cell|unit)s?|features|encoder|decoder|transformer|trunk|backbone|net")
 _INNER = frozenset({"blocks", "layers", "block", "layer", "units"})
 

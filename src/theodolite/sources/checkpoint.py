@@ -8,13 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from theodolite.sources.anatomy import Anatomy
+from theodolite.core.rows import MODEL
+from theodolite.sources.anatomy import Anatomy, module_of
 from theodolite.sources.blocks import block_indices
+from theodolite.sources.errors import CheckpointError
 from theodolite.sources.record import Contents, Record
 from theodolite.sources.tying import Tying
 from theodolite.sources.weight import Weight
 
 _PREFIXES = ("module.", "_orig_mod.")
+_LONGEST_NAME = 500
 
 
 class Checkpoint(Mapping[str, Weight]):
@@ -53,6 +56,8 @@ class Checkpoint(Mapping[str, Weight]):
         self.config: Mapping[str, Any] = contents.config
         self.metadata: Mapping[str, str] = contents.metadata
         self._files = contents.files
+        for record in contents.records:
+            _check_name(record, path)
         records = _named(contents.records)
         layers = {name: record.layer for name, record in records.items() if record.layer is not None}
         anatomy = Anatomy({name: record.shape for name, record in records.items()}, contents.config, layers)
@@ -118,6 +123,16 @@ class Checkpoint(Mapping[str, Weight]):
         return f"{self.model} has no tensor {name!r}" + (
             f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         )
+
+
+def _check_name(record: Record, path: Path | None) -> None:
+    if len(record.name) > _LONGEST_NAME:
+        problem = f"its name has {len(record.name)} characters, more than the {_LONGEST_NAME} that are accepted"
+    elif module_of(record.name) == MODEL:
+        problem = f"the module name {MODEL!r} stands for the whole model"
+    else:
+        return
+    raise CheckpointError(problem, file=path, tensor=record.name, remedy="Save the tensor under another name.")
 
 
 def _named(records: list[Record]) -> dict[str, Record]:

@@ -36,6 +36,7 @@ _RUNNING = re.compile(
 )
 _AVERAGED = re.compile(r"(^|_)(ema|averaged|swa|shadow)(_|$)", re.IGNORECASE)
 _DEEPEST = 32
+_LONGEST_NUMBER = 64
 
 OPTIMIZER_STATE = "optimizer state, not a weight"
 TRAINING_STATE = "state of the training run, not a weight"
@@ -113,8 +114,14 @@ def _walk(saved: Any, is_tensor: type) -> list[tuple[tuple[str, ...], Any]]:
         elif isinstance(value, Mapping | list | tuple) and len(path) < _DEEPEST and id(value) not in entered:
             entered.add(id(value))
             items = value.items() if isinstance(value, Mapping) else enumerate(value)
-            waiting += reversed([((*path, str(key)), item) for key, item in items])
+            worth = (is_tensor, Mapping, list, tuple)
+            waiting += reversed([((*path, _text(key)), item) for key, item in items if isinstance(item, worth)])
     return found
+
+
+def _text(key: Any) -> str:
+    # Python refuses to write numbers of thousands of digits.
+    return hex(key) if isinstance(key, int) and key.bit_length() > _LONGEST_NUMBER else str(key)
 
 
 def _reason(path: tuple[str, ...]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def config_beside(weights: Path) -> dict[str, Any]:
     path = weights.parent / "config.json"
     if not path.is_file():
         return {}
-    return read_object(path, what="configuration", limit=CONFIG_LIMIT, depth=_CONFIG_DEPTH)
+    return read_object(path, what="configuration", limit=CONFIG_LIMIT, depth=_CONFIG_DEPTH, constants=True)
 
 
 def is_conventional(weights: Path) -> bool:
@@ -129,6 +130,7 @@ def model_name(path: Path) -> str:
 
 def _where_else(folder: Path) -> str:
     for inner in sorted(folder.iterdir()):
-        if inner.is_dir() and any(path.suffix in _WEIGHT_SUFFIXES for path in inner.iterdir() if path.is_file()):
-            return f"There are weights in its folder {shown(inner.name, 60)!r}: open that."
+        with contextlib.suppress(OSError):  # advice alone; what cannot be looked into is passed over
+            if inner.is_dir() and any(path.suffix in _WEIGHT_SUFFIXES for path in inner.iterdir() if path.is_file()):
+                return f"There are weights in its folder {shown(inner.name, 60)!r}: open that."
     return f"Expected one of {', '.join(_WEIGHT_SUFFIXES)} or a *.index.json."

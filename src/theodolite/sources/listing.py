@@ -24,6 +24,7 @@ _CAUSAL_MASK = re.compile(r"(attn|attention)\.(bias|mask)$")
 _BIAS = re.compile(r"((^|\.)bias(_\w+)?|_bias|(^|\.)b_\w+|(^|\.)beta)$")
 _WEIGHT_NORM = re.compile(r"parametrizations\.\w+\.original[01]$")
 _HEADED = re.compile(r"(^|\.)W_[QKVO]$")
+_MOST_EXPERTS = 1 << 16
 _STATE_SPACE = re.compile(r"(^|\.)A_log$")
 
 
@@ -88,6 +89,8 @@ def _shape(name: str, shape: tuple[int, ...]) -> str | None:
 
 
 def _axes(name: str, shape: tuple[int, ...], role: str) -> str | None:
+    if role == "expert" and len(shape) == 3 and shape[0] > _MOST_EXPERTS:
+        return f"{shape[0]} experts, more than the {_MOST_EXPERTS} that are told apart"
     known = role in {"conv", "expert"} or _HEADED.search(name) or len(squeezed(shape)) == 2
     if len(shape) < 3 or (known and not name.endswith(".kernel")):
         return None

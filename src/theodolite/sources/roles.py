@@ -25,7 +25,7 @@ ROLES = (
 )
 
 _FEED_FORWARD = r"(mlp|ffn|feed_?forward|moe|experts?)\.(\d+\.)?"
-_ATTENTION = r"(\w*attn\w*|\w*attention\w*|selfattention|encdecattention|mixer)"
+_ATTENTION = r"(attn\w*|attention\w*|mixer)"
 
 # The first rule that fits the layer's path (in lower case) decides.
 _RULES: tuple[tuple[str, str], ...] = (

@@ -74,7 +74,11 @@ def _shard_path(shard: str, index: Path, tensor: str) -> Path:
             remedy="The index may be hostile: shards must be named relative to it, without '..'.",
         )
     path = index.parent / shard
-    if not path.is_file():
+    try:
+        present = path.is_file()
+    except OSError:  # no file can have this name
+        present = False
+    if not present:
         raise CheckpointError(
             f"the shard {shown(shard)!r} is missing",
             file=index,

@@ -10,11 +10,14 @@ from typing import Any
 from theodolite.sources.errors import CheckpointError, shown
 from theodolite.sources.opened import SourceFile
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and an unclosed string ends with the text: otherwise each of its quotes would be searched from anew.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 
-def parse_object(data: bytes | bytearray, *, file: Path, what: str, depth: int) -> dict[str, Any]:
+def parse_object(
+    data: bytes | bytearray, *, file: Path, what: str, depth: int, constants: bool = False
+) -> dict[str, Any]:
     """Parse one JSON object.
 
     Parameters
@@ -27,6 +30,8 @@ def parse_object(data: bytes | bytearray, *, file: Path, what: str, depth: int) 
         What the text is, for errors ("header", "index").
     depth : int
         The deepest nesting that is accepted.
+    constants : bool
+        Whether ``NaN`` and ``Infinity`` are accepted, which are not JSON but stand in configurations.
 
     Returns
     -------
@@ -53,7 +58,8 @@ def parse_object(data: bytes | bytearray, *, file: Path, what: str, depth: int) 
         return found
 
     try:
-        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=without_duplicates, parse_constant=_no_constant)
+        constant = float if constants else _no_constant
+        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=without_duplicates, parse_constant=constant)
     except CheckpointError:
         raise
     except (ValueError, RecursionError) as error:
@@ -65,7 +71,7 @@ def parse_object(data: bytes | bytearray, *, file: Path, what: str, depth: int) 
     return parsed
 
 
-def read_object(path: Path, *, what: str, limit: int, depth: int) -> dict[str, Any]:
+def read_object(path: Path, *, what: str, limit: int, depth: int, constants: bool = False) -> dict[str, Any]:
     """Read and parse one JSON file.
 
     Parameters
@@ -78,6 +84,8 @@ def read_object(path: Path, *, what: str, limit: int, depth: int) -> dict[str, A
         The largest accepted size in bytes.
     depth : int
         The deepest accepted nesting.
+    constants : bool
+        As for `parse_object`.
 
     Returns
     -------
@@ -97,7 +105,7 @@ def read_object(path: Path, *, what: str, limit: int, depth: int) -> dict[str, A
                 file=path,
                 remedy="Check that this is the right file.",
             )
-        return parse_object(file.read(0, file.size), file=path, what=what, depth=depth)
+        return parse_object(file.read(0, file.size), file=path, what=what, depth=depth, constants=constants)
     finally:
         file.close()
 

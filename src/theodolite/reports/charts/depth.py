@@ -73,6 +73,8 @@ def depth_chart(
     return (
         alt.layer(line, *drawn, points, ring, data=layer_data(rows))
         .properties(width=width, height=150)
-        .facet(facet=alt.Facet("role:N", title=None, sort=role_sort()), columns=columns, spacing={"row": 26, "column": 18})
+        .facet(
+            facet=alt.Facet("role:N", title=None, sort=role_sort()), columns=columns, spacing={"row": 26, "column": 18}
+        )
         .add_params(chosen_param())
     )

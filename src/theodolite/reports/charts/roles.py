@@ -53,6 +53,4 @@ def role_chart(quantity: Quantity, rows: Rows = None, *, width: int = 420) -> al
     ring = base.mark_point(shape="circle", style="chosen", filled=False, size=260, strokeWidth=2).encode(
         x="value:Q", opacity=alt.condition(IS_CHOSEN, alt.value(1), alt.value(0)), tooltip=layer_tooltip(quantity)
     )
-    return (
-        alt.layer(median, points, ring).add_params(chosen_param()).properties(width=width, height=alt.Step(30))
-    )
+    return alt.layer(median, points, ring).add_params(chosen_param()).properties(width=width, height=alt.Step(30))

@@ -65,7 +65,12 @@ def verdict_map(quantity: Quantity, rows: Rows = None, *, axis: str = "block", s
     ).encode(strokeOpacity=alt.condition(IS_CHOSEN, alt.value(1), alt.value(0)), tooltip=layer_tooltip(quantity))
     found = base.transform_filter(alt.datum.verdict != NO_FINDING)
     halo = found.mark_point(
-        shape="circle", filled=True, size=alt.expr("digits ? 200 : 2.2 * glyph"), xOffset=alt.expr("beside"), opacity=1, style="halo"
+        shape="circle",
+        filled=True,
+        size=alt.expr("digits ? 200 : 2.2 * glyph"),
+        xOffset=alt.expr("beside"),
+        opacity=1,
+        style="halo",
     )
     signs = found.mark_point(
         filled=True, size=alt.expr("digits ? 52 : glyph"), xOffset=alt.expr("beside"), opacity=1, strokeWidth=0

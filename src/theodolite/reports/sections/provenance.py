@@ -91,4 +91,3 @@ def provenance(readings: Readings, model: str) -> Provenance:
 def _parameters(targets: list[TargetRow]) -> int:
     # Tied tensors hold the same numbers; they count once.
     return sum(target.parameters for target in targets if not target.tied_to)
-
