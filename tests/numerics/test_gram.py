@@ -26,10 +26,11 @@ class RowSlices:
     def __init__(self, array):
         self._array = array
         self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
-        self.largest_read = 0
+        self.largest_read = self.reads = 0
 
     def __getitem__(self, rows):
         part = self._array[rows].copy()
+        self.reads += 1
         self.largest_read = max(self.largest_read, part.size)
         return part
 
@@ -153,6 +154,12 @@ def test_squares_outside_float64_are_refused_but_singular_values_are_not(size, s
 def test_extreme_but_usable_sizes_only_scale(size):
     matrix = np.random.default_rng(6).standard_normal((9, 4))
     np.testing.assert_allclose(gram_eigenvalues(size * matrix)[0] / size**2, gram_eigenvalues(matrix)[0], rtol=1e-12)
+
+
+def test_a_long_matrix_of_zeros_is_looked_at_in_blocks():
+    zeros = RowSlices(np.zeros((100_000, 2), dtype=np.float32))
+    assert gram_eigenvalues(zeros)[0].tolist() == [0.0, 0.0]
+    assert zeros.reads < 10
 
 
 def test_zero_is_zero():

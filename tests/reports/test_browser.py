@@ -136,6 +136,7 @@ PLACE = (
     "= 'var(--accent)' && !['0'].includes(p.getAttribute('opacity')) && p.getAttribute('stroke-opacity') !== '0')"
     ".map(p => p.getAttribute('transform') ?? p.getAttribute('d'))))"
 )
+SET = "((id, v, e) => { const i = document.getElementById(id); i.value = v; i.dispatchEvent(new Event(e)); })"
 SELECTED = "[...document.querySelectorAll('#table tr[aria-selected=true]')].map(r => r.firstChild.textContent).join()"
 
 
@@ -218,14 +219,10 @@ def test_the_table_sorts_and_filters(page):
     assert page.ask(first) == "h.0.query"
     page.click(heading)
     assert page.ask(first) == "embed"
-    page.ask(
-        "(() => { const f = document.getElementById('find'); f.value = 'UP'; f.dispatchEvent(new Event('input')); })()"
-    )
+    page.ask(SET + "('find', 'UP', 'input')")
     assert page.ask("document.querySelectorAll('#table tr[data-layer]').length") == 4
     assert page.ask("document.getElementById('shown').textContent") == "4 of 9 layers"
-    page.ask(
-        "(() => { const v = document.getElementById('verdict'); v.value = '2'; v.dispatchEvent(new Event('change')); })()"
-    )
+    page.ask(SET + "('verdict', '2', 'change')")
     assert page.ask(
         "[...document.querySelectorAll('#table .verdict')].every(v => v.textContent.startsWith('low rank'))"
     )
@@ -237,9 +234,7 @@ def test_another_model_and_another_quantity_are_a_click_away(page):
         "second"
     ]
     assert page.ask("document.querySelectorAll('#table tr[data-layer]').length") == 7
-    page.ask(
-        "(() => { const q = document.getElementById('quantity'); q.value = '2'; q.dispatchEvent(new Event('change')); })()"
-    )
+    page.ask(SET + "('quantity', '2', 'change')")
     page.until("document.querySelector('#roles svg').textContent.includes('effective rank / n')")
 
 
@@ -258,7 +253,7 @@ def test_dark_is_a_choice_and_print_is_light(page):
 
 def test_the_policy_holds_in_the_browser(page):
     page.ask(
-        "(() => { const s = document.createElement('script'); s.textContent = 'window.broken = 1'; document.body.append(s); })()"
+        "(s => { s.textContent = 'window.broken = 1'; document.body.append(s); })(document.createElement('script'))"
     )
     assert page.ask("window.broken === undefined")
     assert any("Content Security Policy" in str(event) for event in page.complaints)

@@ -125,7 +125,7 @@ def test_what_can_not_be_drawn_is_named(plant, tmp_path, arguments, message):
 
 
 def test_a_spectrum_that_was_not_kept_can_not_be_drawn(plant, tmp_path):
-    with pytest.raises(ValueError, match="no eigenvalues were kept of h.0.q; survey into a folder"):
+    with pytest.raises(ValueError, match=r"no eigenvalues were kept of h\.0\.q; survey into a folder"):
         figure(plant.readings_of(plant.by_verdict["low rank"]), "spectrum", tmp_path / "x.svg")
     with pytest.raises(ValueError, match="no layer was measured"):
         figure(Readings([], []), "spectrum", tmp_path / "x.svg")

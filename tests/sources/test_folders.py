@@ -60,6 +60,7 @@ def test_shards_make_one_checkpoint(by_folder: bool, sharded: Callable[..., Path
         (PLACES | {"c.weight": "/etc/passwd"}, "c.weight", "outside"),
         (PLACES | {"c.weight": "C:\\m-1.safetensors"}, "c.weight", "outside"),
         (PLACES | {"c.weight": "m-1.safetensors\0"}, "c.weight", "outside"),
+        (PLACES | {"c.weight": "m" * 5000}, "c.weight", "missing"),
         (PLACES | {"c.weight": 7}, "c.weight", "as its shard"),
         (PLACES | {"c.weight": ""}, "c.weight", "as its shard"),
         ({}, None, "weight_map"),
@@ -124,6 +125,12 @@ def test_damaged_configurations(text: bytes, save: Callable[..., Path]):
     assert refusal(path.parent).file == str(path.parent / "config.json")
 
 
+def test_infinity_stands_in_published_configurations(save: Callable[..., Path]):
+    path = save(ONES, "net/model.safetensors")
+    (path.parent / "config.json").write_text('{"model_type": "mamba2", "time_step_limit": [0.0, Infinity]}')
+    assert open_checkpoint(path.parent).config["time_step_limit"] == [0.0, float("inf")]
+
+
 @pytest.mark.parametrize(
     ("present", "chosen"),
     [
@@ -150,7 +157,9 @@ def test_the_configuration_of_another_model_is_left_alone(save: Callable[..., Pa
 def test_folders_with_nothing_to_choose(tmp_path: Path, save: Callable[..., Path]):
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert "no weights" in str(refusal(empty))
+    error = refusal(empty)
+    assert (error.problem, error.file) == ("the folder holds no weights", str(empty))
+    assert error.remedy.startswith("Expected one of .safetensors")
     save(ONES, "outer/inner/model.safetensors")
     assert "'inner'" in str(refusal(tmp_path / "outer"))
     save(ONES, "two/x.safetensors")

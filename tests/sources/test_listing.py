@@ -17,6 +17,7 @@ LISTED = {
     "norm.weight": ((8,), "F32", "vector"),
     "norm2.weight": ((8, 4, 4), "F32", "normalisation"),
     "cls_token": ((1, 1, 8), "F32", "vector"),
+    "mlp.experts.w1": ((70_000, 2, 2), "F8_E4M3", "70000 experts"),
     "pos_embed": ((1, 4, 4, 8), "F32", "4 axes"),
     "rel_attn.q": ((8, 2, 4), "F32", "3 axes"),
     "Conv_0.kernel": ((3, 3, 8, 4), "F32", "4 axes"),

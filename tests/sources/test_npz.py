@@ -87,6 +87,18 @@ def test_equal_arrays_have_equal_fingerprints_in_every_format(tmp_path: Path, sa
     assert len(set(found)) == 1
 
 
+def test_a_compressed_array_is_hashed_in_one_pass(
+    tmp_path: Path, save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    values = np.arange(3_000_000, dtype=np.float32).reshape(-1, 3)
+    np.savez_compressed(tmp_path / "a.npz", w=values)
+    weight, opened = open_checkpoint(tmp_path / "a.npz")["w"], []
+    unpatched = zipfile.ZipFile.open
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *given, **named: opened.append(1) or unpatched(*given, **named))
+    assert weight.fingerprint() == open_checkpoint(save({"w": values}))["w"].fingerprint()
+    assert len(opened) == 1
+
+
 BAD = {
     "object array": ({"a.npy": npy(np.array([{}], dtype=object), allow_pickle=True)}, "pickled objects"),
     "shape beyond the data": ({"a.npy": header("'<f4'", "(4, 4)", bytes(60))}, "takes 64 bytes"),

@@ -33,6 +33,10 @@ BAD: dict[str, tuple[Any, bytes, int | None, str | None, str]] = {
     "not UTF-8": (b'{"\xff": 1}', b"", None, None, "JSON"),
     "not an object": (b"{}]", b"", None, None, "JSON"),
     "100,000 brackets": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b"", None, None, "deep"),
+    "a million quotes": (b'{"' + b'\\"' * 1_000_000, b"", None, None, "JSON"),
+    "a name of 100,000 letters": ({"_" * 100_000 + "!": entry()}, bytes(16), None, "_" * 100_000 + "!", "characters"),
+    "a name of 501 letters": ({"attn" * 125 + "!": entry()}, bytes(16), None, "attn" * 125 + "!", "501 characters"),
+    "the name of the model": ({"*.weight": entry()}, bytes(16), None, "*.weight", "whole model"),
     "100,000 braces": (b'{"a":' * 100_000, b"", None, None, "deep"),
     "duplicate tensor": (b'{"a":{"dtype":"F32"},"a":{}}', b"", None, "a", "twice"),
     "duplicate field": (b'{"a":{"dtype":"F32","dtype":"F64"}}', b"", None, "dtype", "twice"),
@@ -96,7 +100,7 @@ def test_bad_headers_name_file_tensor_and_remedy(case: str, tmp_path: Path, raw:
     assert words in str(error)
     assert str(path) in str(error)
     assert error.remedy in str(error)
-    if tensor and tensor.isprintable():
+    if tensor and tensor.isprintable() and len(tensor) < 200:
         assert repr(tensor) in str(error)
     str(error).encode()
     assert len(str(error)) < 1200

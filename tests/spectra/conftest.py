@@ -74,18 +74,24 @@ def not_finite(refusal):
 
 
 @pytest.fixture(scope="session")
-def minilm_layers(shared):
-    """Return each of MiniLM's 36 encoder matrices as a spectrum, with numbers found by scipy.linalg.svd in float64.
-
-    The numbers are those of ``minilm_allocation`` in the folder of reference numbers.
-    """
+def minilm():
+    """Return the folder of all-MiniLM-L6-v2 in the user's cache, or skip."""
     from theodolite.cli.minilm import MINILM, cache_folder
 
     folder = cache_folder() / MINILM.model
-    if not folder.is_dir():
+    if not (folder / "model.safetensors").is_file():
         pytest.skip(f"needs {MINILM.model} in {folder}; `theodolite demo --model minilm` puts it there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def minilm_layers(shared, minilm):
+    """Return each of MiniLM's 36 encoder matrices as a spectrum, with numbers found by a decomposition in float64.
+
+    The numbers are those of ``minilm_allocation`` in the folder of reference numbers.
+    """
     numbers = json.loads((shared / "reference/ref_spectra.json").read_text())["minilm_allocation"]["layers"]
-    checkpoint = open_checkpoint(folder)
+    checkpoint = open_checkpoint(minilm)
     return [(Spectrum.coerce(checkpoint[f"encoder.layer.{name}.weight"]), row) for name, row in numbers.items()]
 
 

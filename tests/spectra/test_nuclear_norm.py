@@ -48,7 +48,7 @@ def test_a_stack_pools_its_slices(stack):
 
 def test_of_eigenvalues_is_the_sum_of_their_roots():
     assert nuclear_norm(Spectrum.from_eigenvalues(np.array([4.0, 1.0, 0.0, 9.0]))) == 6
-    assert nuclear_norm(Spectrum.from_eigenvalues(np.array([4.0, 9.0]), shape=(2, 700))) == 5
+    assert nuclear_norm(Spectrum.from_eigenvalues(np.array([4.0, 0.0, 9.0]), shape=(3, 700))) == 5
 
 
 def test_singular_values_below_the_reach_of_the_gram_matrix(planted):

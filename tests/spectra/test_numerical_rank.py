@@ -48,6 +48,7 @@ def test_the_threshold_is_on_singular_values(planted):
 
 def test_the_threshold_itself_is_not_above_it():
     assert numerical_rank(np.diag([1.0, 0.25, 0.25, 0.5]), tolerance=0.25) == 2
+    assert numerical_rank(Spectrum.from_eigenvalues(np.array([1.0, 0.0625, 0.25])), tolerance=0.25) == 2
 
 
 def test_the_default_threshold_grows_with_the_longer_side():
@@ -66,6 +67,7 @@ def test_of_eigenvalues_their_roots_decide():
     values = np.array([1.0, (100 * EPSILON) ** 2])
     assert numerical_rank(Spectrum.from_eigenvalues(values)) == 2
     assert numerical_rank(Spectrum.from_eigenvalues(values, shape=(2, 200))) == 1
+    assert numerical_rank(Spectrum.from_eigenvalues(np.append(np.ones(199), values[1]))) == 199
 
 
 def test_of_a_stack_against_the_largest_of_any_slice(stack):

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from theodolite.core import Missing, Outcome, ParameterError, Refusal, Spectrum
-from theodolite.core.results import field_readings
+from theodolite.core import Outcome, Spectrum
 from theodolite.numerics.powerlaw import alpha_interval, fit_power_law, fit_small_sample
-from theodolite.spectra import PowerLaw, alpha_hat, log_alpha_norm, power_law
+from theodolite.spectra import alpha_hat, log_alpha_norm, power_law
 
 WW = {"convention": "weightwatcher"}
 
@@ -44,6 +43,7 @@ def test_finds_the_planted_exponent(pareto_matrix):
     assert fit.alpha == pytest.approx(3, abs=0.4)
     assert fit.tail_size > 100
     assert fit.distance < 0.05
+    assert fit.notes == ()
 
 
 def test_is_the_search_on_the_eigenvalues(pareto_matrix):
@@ -68,22 +68,16 @@ def test_the_scale_only_moves_xmin(pareto_matrix, factor):
     assert scaled.xmin == pytest.approx(factor**2 * plain.xmin)
 
 
-def test_the_absolute_threshold_of_the_other_convention_breaks_the_scale(planted):
-    matrix = planted(np.random.default_rng(1).exponential(1, 100))
-    small = 1e-3 * matrix  # eigenvalues about 1e-6, below 1e-5
-    assert power_law(small).alpha == pytest.approx(power_law(matrix).alpha)
-    with pytest.raises(Refusal) as caught:
-        power_law(1e-4 * matrix, convention="weightwatcher")
-    assert caught.value.outcome is Outcome.TOO_FEW_EIGENVALUES
-
-
-def test_rows_columns_and_rotations_are_irrelevant(pareto_matrix):
-    rng = np.random.default_rng(2)
-    plain = power_law(pareto_matrix)
-    turned = np.linalg.qr(rng.standard_normal((500, 500)))[0] @ pareto_matrix
-    for other in (rng.permutation(pareto_matrix), pareto_matrix[:, ::-1], pareto_matrix.T, turned):
-        again = power_law(other)
-        assert (again.alpha, again.xmin, again.distance) == pytest.approx((plain.alpha, plain.xmin, plain.distance))
+def test_the_absolute_threshold_of_the_other_convention_breaks_the_scale(planted, refusal):
+    values = (200 / (2 * np.arange(100, 0, -1) - 1)) ** 0.5  # from 1 to 14
+    matrix = planted(values)
+    kept = 6e-6 * values[6e-6 * values > 1e-5]
+    assert 20 < kept.size < 80
+    cut = power_law(np.sqrt(6e-6) * matrix, **WW)
+    assert (power_law(matrix, **WW).tail_size, cut.tail_size) == (100, kept.size)
+    assert cut.alpha == pytest.approx(fit_power_law(kept, sides="left").alpha, rel=1e-8)
+    assert refusal(power_law, 1e-4 * matrix, **WW) is Outcome.TOO_FEW_EIGENVALUES
+    assert power_law(1e-4 * matrix).alpha == pytest.approx(power_law(matrix).alpha, rel=1e-8)
 
 
 def test_zeros_of_a_low_rank_matrix_do_not_enter(planted):
@@ -125,13 +119,27 @@ def test_small_sample_path_of_the_other_convention(planted):
     assert power_law(planted(values)).alpha != pytest.approx(expected.alpha, rel=1e-3)
 
 
-def test_every_field_is_a_finite_number(pareto_matrix):
-    fit = power_law(pareto_matrix)
-    assert isinstance(fit, PowerLaw)
-    readings = list(field_readings(fit, power_law.traits.fields))
-    assert [r.field for r in readings] == ["alpha", "xmin", "distance", "sigma", "tail_size"]
-    assert all(r.value is not None and not isinstance(r.missing, Missing) for r in readings)
-    assert readings[0].low < readings[0].value < readings[0].high
+def test_the_small_sample_path_has_no_truncated_law(planted):
+    values = np.sort((1 - np.random.default_rng(5).random(14)) ** -0.5)
+    fit = power_law(planted(values), truncated=True, **WW)
+    expected = fit_power_law(values, sides="left", truncated=True)
+    assert (fit.alpha, fit.distance, fit.tail_size) == pytest.approx(
+        (expected.alpha, expected.distance, expected.tail_size)
+    )
+    assert [note.outcome for note in fit.notes] == [Outcome.SHORT_TAIL]
+
+
+def test_the_other_convention_fits_fewer_than_eight(planted, refusal):
+    matrix = planted(2.0 ** np.arange(7))
+    assert refusal(power_law, matrix) is Outcome.TOO_FEW_EIGENVALUES
+    assert power_law(matrix, **WW).tail_size == 7
+    assert power_law(planted(2.0 ** np.arange(8))).tail_size >= 2
+
+
+def test_eigenvalues_that_crowd_at_the_top_follow_no_truncated_law(refusal):
+    crowding = Spectrum.from_eigenvalues(np.exp(1 - 0.5 ** np.arange(12)))
+    assert refusal(power_law, crowding, truncated=True) is Outcome.NO_POWER_LAW
+    assert power_law(crowding).alpha > 1
 
 
 def test_the_fit_is_made_once(pareto_matrix, monkeypatch):

@@ -72,6 +72,10 @@ def test_equal_singular_values_give_one_and_not_more(planted, rows):
     assert 1 - 1e-12 <= spectral_entropy(planted(np.full(24, 2.25), rows=rows)) <= 1
 
 
+def test_rounding_never_lifts_it_above_one():
+    assert all(spectral_entropy(Spectrum.from_eigenvalues(np.full(n, 0.7))) <= 1 for n in range(2, 200))
+
+
 @pytest.mark.parametrize("matrix", [np.outer(np.arange(1.0, 9.0), np.arange(1.0, 12.0)), np.ones((30, 20))])
 def test_rank_one_is_zero_and_the_other_convention_refuses(matrix, refusal):
     assert 0 <= spectral_entropy(matrix) <= 1e-12

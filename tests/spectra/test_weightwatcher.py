@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import theodolite as td
 from theodolite.core import Spectrum
 from theodolite.spectra import (
     alpha_hat,
@@ -21,6 +22,24 @@ from theodolite.spectra import (
 
 CHECKPOINTS = {"resnet20": "resnet20-12fca82f.th", "resnet32": "resnet32-d509ac18.th"}
 WW = {"convention": "weightwatcher"}
+
+AS_THEY_ARE = {
+    "alpha": "power_law.alpha",
+    "D": "power_law.distance",
+    "sigma": "power_law.sigma",
+    "xmin": "power_law.xmin",
+    "num_pl_spikes": "power_law.tail_size",
+    "alpha_weighted": "alpha_hat",
+    "log_alpha_norm": "log_alpha_norm",
+    "log_norm": "log_norm",
+    "log_spectral_norm": "log_spectral_norm",
+    "sv_max": "spectral_norm",
+    "stable_rank": "stable_rank",
+    "matrix_rank": "numerical_rank",
+    "entropy": "spectral_entropy",
+}
+SQUARED = {"norm": "frobenius_norm", "spectral_norm": "spectral_norm"}
+AVERAGED = ("alpha", "D", "alpha_weighted", "log_alpha_norm", "log_norm", "log_spectral_norm", "stable_rank", "entropy")
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +101,50 @@ def test_powerlaw_package_with_and_without_a_largest_value(torch, shared, refere
             assert found == pytest.approx((layer["alpha"], layer["D"], layer["xmin"]), rel=1e-9), layer["longname"]
             compared += 1
         assert compared == 19 + truncated
+
+
+def check_survey(checkpoint, expected):
+    """Survey a checkpoint under the other convention and compare every column of every layer, and every mean."""
+    readings = td.survey(checkpoint, td.Survey.of("quick", **WW))
+    table = readings.where(module=[layer["longname"] for layer in expected["layers"]]).pivot()
+    measured = {t.module: t for t in readings.targets if not t.listed_because and t.module != "*"}
+    assert measured.keys() == {layer["longname"] for layer in expected["layers"]}
+    assert not [row for row in readings if row.value is None or row.chance is not None]
+    for layer in expected["layers"]:
+        target = measured[layer["longname"]]
+        row = table.loc[target.target]
+        found = {column: row[name] for column, name in AS_THEY_ARE.items()}
+        found |= {column: row[name] ** 2 for column, name in SQUARED.items()}
+        wanted = {column: layer[column] for column in found}
+        assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12), layer["longname"]
+        (reading,) = readings.where("power_law.alpha", target=target.target)
+        assert readings.array(reading).size == layer["num_evals"]
+        assert (max(target.shape[-2:]), min(target.shape[-2:])) == (layer["N"], layer["M"])
+        small = reading.outcome == "SMALL_SAMPLE_CONVENTION"
+        assert small == (layer["num_evals"] < 20), layer["longname"]
+    check_means(readings, expected["means"])
+
+
+def check_means(readings, expected):
+    """Compare the rows that speak of the whole model."""
+    whole = {row.name: row.value for row in readings.where(module="*")}
+    for column in AVERAGED:
+        name = AS_THEY_ARE[column]
+        name = name if "." in name else f"{name}.value"
+        assert whole[f"{name}.mean"] == pytest.approx(expected[column], rel=1e-9), column
+    assert whole["power_law.alpha.median"] == pytest.approx(expected["alpha_median"], rel=1e-9)
+    assert whole["power_law.alpha.count"] == expected["n_layers"]
+
+
+@pytest.mark.torch
+@pytest.mark.shared
+@pytest.mark.parametrize("model", CHECKPOINTS)
+def test_a_survey_of_a_published_resnet(torch, shared, reference, model):
+    with td.open(shared / "data/resnets" / CHECKPOINTS[model]) as checkpoint:
+        check_survey(checkpoint, reference[model])
+
+
+@pytest.mark.shared
+def test_a_survey_of_minilm(reference, minilm):
+    with td.open(minilm) as checkpoint:
+        check_survey(checkpoint, reference["minilm"])

@@ -79,6 +79,26 @@ def test_models_conventions_fields_and_parameters_are_kept_apart() -> None:
     assert len({row.key for row in made}) == len(made)
 
 
+def test_views_of_convolutions_are_kept_apart_and_share_the_linear_layers() -> None:
+    targets = [layer("fc", 10, view="matrix"), layer("conv", 30, view="unfold")]
+    targets.append(TargetRow(target="m@fft:conv", model="m", module="conv", parameters=30, view="fft"))
+    rows = [reading("fc", 2.0), reading("conv", 4.0), reading("fc", 7.0, field="xmin")]
+    rows.append(ReadingRow(target="m@fft:conv", measure="power_law", field="alpha", value=100.0))
+    models, made = model_rows(targets, rows)
+    assert [(model.target, model.view, model.parameters) for model in models] == [
+        ("m:*", "", 40),
+        ("m@fft:*", "fft", 40),
+    ]
+    assert {(row.target, row.field): row.value for row in made if row.field.endswith((".mean", ".count"))} == {
+        ("m:*", "alpha.mean"): 3.0,
+        ("m:*", "alpha.count"): 2.0,
+        ("m@fft:*", "alpha.mean"): 51.0,
+        ("m@fft:*", "alpha.count"): 2.0,
+        ("m:*", "xmin.mean"): 7.0,
+        ("m:*", "xmin.count"): 1.0,
+    }
+
+
 def test_huge_values_do_not_overflow() -> None:
     _, made = model_rows(LAYERS, [reading("a", 1.7e308), reading("b", 1.7e308)])
     assert next(row.value for row in made if row.field == "alpha.mean") == pytest.approx(1.7e308)

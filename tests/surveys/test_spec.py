@@ -44,6 +44,8 @@ def test_nested_partials_are_one() -> None:
         ("hill[k=many]", "k"),
         ("hill[", "write a name"),
         ({"name": "hill"}, "keys 'measure'"),
+        ({"measure": 5}, "expected a name and a table"),
+        ({"measure": "hill", "parameters": 3}, "expected a name and a table"),
         (3, "3 is no measure"),
     ],
 )
@@ -143,6 +145,10 @@ def test_toml(tmp_path: Path) -> None:
     assert survey == Survey.of(expected, seed=7, convention="weightwatcher", layers="*.weight")
 
 
+def test_a_record_needs_no_measures() -> None:
+    assert Survey.of({"preset": "quick", "seed": 1}) == Survey.of("quick", seed=1)
+
+
 def test_toml_tables_and_presets(tmp_path: Path) -> None:
     file = tmp_path / "survey.toml"
     file.write_text('preset = "quick"\n[measures.hill]\nk = 20\n')
@@ -161,6 +167,8 @@ def test_toml_tables_and_presets(tmp_path: Path) -> None:
         ("[measures.hill]\nkk = 1", "unknown parameter 'kk'"),
         ("[measures.hill]\nk = 1.5", "parameter 'k' is 1.5"),
         ("[measures]\nhill = 3", r"measures.hill is 3; it must be a table"),
+        ("measures = []", "needs at least one"),
+        ("measures = [{measure = 5}]", "expected a name and a table"),
         ("preset = 3", "preset is 3"),
         ("preset = 'full'", "standard"),
         ("seed = ", "Invalid value"),

@@ -113,9 +113,19 @@ def test_conventions_stand_beside_each_other(run: Path) -> None:
         "arrays@slices:conv.weight",
         "arrays@weightwatcher:conv.weight",
         "arrays:*",
+        "arrays@slices:*",
         "arrays@weightwatcher:*",
     ]
+    assert {row.value for row in readings if row.field == "value.count"} == {1.0}
     assert [t.shape for t in readings.targets[:3]] == [(16, 72), (9, 16, 8), (9, 16, 8)]
+
+
+def test_a_kernel_without_an_operator_is_listed_and_leaves_its_other_readings_alone(run: Path) -> None:
+    kernel = {"conv.weight": np.random.default_rng(0).normal(size=(16, 8, 41)).astype(np.float32)}
+    before = td.survey(kernel, ["stable_rank"], store=run).where("stable_rank", module="conv").rows
+    readings = td.survey(kernel, Survey.of(["stable_rank"], view="fft"), store=run)
+    assert readings.where("stable_rank", module="conv").rows == before
+    assert "at least 41" in readings.target("arrays@fft:conv.weight").listed_because
 
 
 def test_chance_levels_are_added_and_not_taken_away(model: Model, run: Path) -> None:

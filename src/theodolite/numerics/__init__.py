@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: algorithms that know nothing of checkpoints, measures or readings."""

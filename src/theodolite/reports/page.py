@@ -16,7 +16,7 @@ from theodolite.reports import sections
 from theodolite.reports.charts.theme import DARK, LIGHT, SHAPES
 from theodolite.reports.layers import number_text
 from theodolite.reports.payload import payload, script_json
-from theodolite.reports.questions import VERDICTS, Judgement
+from theodolite.reports.questions import RESOLUTION, VERDICTS, Judgement
 from theodolite.reports.summary import Summary, summary
 
 SCRIPTS = ("elements.js", "state.js", "charts.js", "layer.js", "table.js", "start.js")
@@ -39,7 +39,7 @@ def page(readings: Readings) -> str:
     told = summary(readings)
     style = _template("page.css.jinja").render(light=LIGHT.colours(), dark=DARK.colours()).strip()
     script = inline_script(bundle())
-    return _template("page.html.jinja").render(
+    text: str = _template("page.html.jinja").render(
         title=_title(told),
         models=[_model(readings, one) for one in told],
         citations=sections.citations(readings),
@@ -49,7 +49,9 @@ def page(readings: Readings) -> str:
         data=_safe(script_json(payload(readings, told))),
         shapes=dict(zip(VERDICTS, SHAPES.values(), strict=True)),
         verdicts=VERDICTS,
+        resolution=RESOLUTION,
     )
+    return text
 
 
 def _model(readings: Readings, one: Summary) -> dict[str, Any]:

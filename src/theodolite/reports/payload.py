@@ -24,7 +24,7 @@ from theodolite.reports.charts import (
 from theodolite.reports.charts.rows import APART_FROM_DEPTH, places, roles_of
 from theodolite.reports.charts.theme import SHAPES, VARIABLES, vega_config
 from theodolite.reports.layers import Layer
-from theodolite.reports.questions import QUESTIONS, VERDICTS, Judgement
+from theodolite.reports.questions import QUESTIONS, RESOLUTION, VERDICTS, Judgement
 from theodolite.reports.summary import Summary
 
 COLUMNS = (
@@ -68,6 +68,7 @@ def payload(readings: Readings, told: Sequence[Summary]) -> dict[str, Any]:
         "models": _models(told),
         "roles": roles_of(judgements),
         "aside": list(APART_FROM_DEPTH),
+        "resolution": RESOLUTION,
         "layers": [_layer(judgement) for judgement in judgements],
         "readings": _columns(layers),
         "columns": [

@@ -160,7 +160,7 @@ def _within_chance(layer: Layer, name: str, label: str) -> Check:
     if row is None or row.value is None or row.percentile is None:
         return Check(name, layer.why_missing(name, "percentile"), None)
     low, high = CENTRAL
-    inside = low < row.percentile < high
+    inside = low + _ROUNDING < row.percentile < high - _ROUNDING
     bounds = "" if inside else f", outside {low:g} to {high:g}"
     return Check(name, f"{label} {number_text(row.value)} {_chance_text(row)}{bounds}", inside)
 
@@ -175,7 +175,7 @@ def _untrained(layer: Layer) -> tuple[Check, ...]:
     if row is None or row.value is None or row.percentile is None:
         outlier = Check("stable_rank", layer.why_missing("stable_rank", "percentile"), None)
     else:
-        none = row.percentile > OUTLIER_PERCENTILE
+        none = row.percentile > OUTLIER_PERCENTILE + _ROUNDING
         says = f"{'no outlier' if none else 'an outlier'}: stable rank {number_text(row.value)} {_chance_text(row)}"
         outlier = Check("stable_rank", says, none)
     return (
@@ -222,7 +222,7 @@ def _low_rank(layer: Layer) -> tuple[Check, ...]:
     )
     if row.percentile is None:
         return (share, Check(name, layer.why_missing(name, "percentile"), None))
-    rare = row.percentile <= LOW_RANK_PERCENTILE
+    rare = row.percentile <= LOW_RANK_PERCENTILE + _ROUNDING
     says = f"it {_chance_text(row)}, {'not above' if rare else 'above'} {LOW_RANK_PERCENTILE:g}"
     return (share, Check(name, says, rare))
 
@@ -232,11 +232,11 @@ LOOKS_UNTRAINED = Question(
     "Which layers look untrained?",
     "looks untrained",
     ("looks untrained", "look untrained"),
-    f"The exponent alpha and the distance of its fit both lie between percentiles {CENTRAL[0]:g} and {CENTRAL[1]:g} of what "
-    "Gaussian matrices of the same shape show (jointly the central 95 %), and no direction stands out: the stable rank "
-    f"is above percentile {OUTLIER_PERCENTILE:g}.",
-    "Nothing in the spectrum tells this layer from random numbers: it may be freshly initialised, frozen, or have learned "
-    "too little to show. The spectrum alone can’t say which.",
+    f"The exponent alpha and the distance of its fit both lie between percentiles {CENTRAL[0]:g} and {CENTRAL[1]:g} of "
+    "what Gaussian matrices of the same shape show, and no direction stands out: the stable rank is above percentile "
+    f"{OUTLIER_PERCENTILE:g}. Jointly that is the central 95 % of chance.",
+    "Nothing in the spectrum tells this layer from random numbers: it may be freshly initialised, frozen, or have "
+    "learned too little to show. The spectrum alone can’t say which.",
     _untrained,
 )
 
@@ -246,8 +246,8 @@ HEAVIER_THAN_2 = Question(
     f"heavier than {HEAVY_ALPHA:g}",
     (f"has a tail heavier than {HEAVY_ALPHA:g}", f"have tails heavier than {HEAVY_ALPHA:g}"),
     f"The upper end of alpha’s interval is below {HEAVY_ALPHA:g}.",
-    "A few directions dominate the layer. Such tails have been read as a sign of over-training; check first for outlier "
-    "rows or columns, and for a learning rate that spiked.",
+    "A few directions dominate the layer. Such tails have been read as a sign of over-training; check first for "
+    "outlier rows or columns, and for a learning rate that spiked.",
     _heavy,
 )
 

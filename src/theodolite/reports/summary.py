@@ -66,7 +66,7 @@ class Summary:
         for question in QUESTIONS:
             reasons = Counter(answer.reason for answer in open_ones if answer.question is question)
             if reasons:
-                reason, count = reasons.most_common(1)[0]
+                reason = reasons.most_common(1)[0][0]
                 more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
                 said.append(
                     f"“{question.asks}” can’t be answered for {_of(sum(reasons.values()), len(self.counted))}: "

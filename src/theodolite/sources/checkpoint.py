@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from theodolite.core.rows import MODEL
 from theodolite.sources.anatomy import Anatomy, module_of
 from theodolite.sources.blocks import block_indices
 from theodolite.sources.errors import CheckpointError
@@ -128,8 +127,8 @@ class Checkpoint(Mapping[str, Weight]):
 def _check_name(record: Record, path: Path | None) -> None:
     if len(record.name) > _LONGEST_NAME:
         problem = f"its name has {len(record.name)} characters, more than the {_LONGEST_NAME} that are accepted"
-    elif module_of(record.name) == MODEL:
-        problem = f"the module name {MODEL!r} stands for the whole model"
+    elif module_of(record.name) == "*":
+        problem = "the module name '*' stands for the whole model"
     else:
         return
     raise CheckpointError(problem, file=path, tensor=record.name, remedy="Save the tensor under another name.")

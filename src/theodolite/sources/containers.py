@@ -36,7 +36,6 @@ _RUNNING = re.compile(
 )
 _AVERAGED = re.compile(r"(^|_)(ema|averaged|swa|shadow)(_|$)", re.IGNORECASE)
 _DEEPEST = 32
-_LONGEST_NUMBER = 64
 
 OPTIMIZER_STATE = "optimizer state, not a weight"
 TRAINING_STATE = "state of the training run, not a weight"
@@ -115,13 +114,8 @@ def _walk(saved: Any, is_tensor: type) -> list[tuple[tuple[str, ...], Any]]:
             entered.add(id(value))
             items = value.items() if isinstance(value, Mapping) else enumerate(value)
             worth = (is_tensor, Mapping, list, tuple)
-            waiting += reversed([((*path, _text(key)), item) for key, item in items if isinstance(item, worth)])
+            waiting += reversed([((*path, str(key)), item) for key, item in items if isinstance(item, worth)])
     return found
-
-
-def _text(key: Any) -> str:
-    # Python refuses to write numbers of thousands of digits.
-    return hex(key) if isinstance(key, int) and key.bit_length() > _LONGEST_NUMBER else str(key)
 
 
 def _reason(path: tuple[str, ...]) -> str | None:

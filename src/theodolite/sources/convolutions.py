@@ -125,19 +125,40 @@ def operator(kernel: Kernel, input_size: int) -> Matrix:
     ValueError
         If the input is odd or smaller than the kernel, or the number of groups is needed and unknown.
     """
-    if input_size < max(kernel.sizes) or input_size % 2:
-        raise ValueError(
-            f"input_size: got {input_size}; expected an even length of at least {max(kernel.sizes)}, that of the kernel"
-        )
+    obstacle = without_operator(kernel, input_size)
+    if obstacle is not None:
+        raise ValueError(obstacle)
     out, seen = kernel.sides
-    if kernel.groups is None and seen == 1 and out > 1:
-        raise ValueError(
-            f"view='fft': a kernel of shape {kernel.source.shape} is that of a depthwise convolution or of one with a "
-            "single input channel, and a file does not say which; open the live module instead"
-        )
     groups = kernel.groups or 1
     count = groups * input_size ** len(kernel.sizes) // 2
     return _Operator(kernel, input_size, (count, 2 * out // groups, 2 * seen), np.dtype(np.float64))
+
+
+def without_operator(kernel: Kernel, input_size: int) -> str | None:
+    """Say why a kernel has no operator on an input of some length.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The kernel.
+    input_size : int
+        Length of the input along every spatial axis.
+
+    Returns
+    -------
+    str or None
+        The reason, or None where it has one.
+    """
+    longest = max(kernel.sizes)
+    if input_size < longest or input_size % 2:
+        return f"input_size: got {input_size}; expected an even length of at least {longest}, that of the kernel"
+    out, seen = kernel.sides
+    if kernel.groups is None and seen == 1 and out > 1:
+        return (
+            f"view='fft': a kernel of shape {kernel.source.shape} is that of a depthwise convolution or of one with a "
+            "single input channel, and a file does not say which; open the live module instead"
+        )
+    return None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

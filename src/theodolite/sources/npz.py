@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -183,16 +184,28 @@ class _CompressedTensor(StoredTensor):
     def read(self) -> NDArray[np.generic]:
         return self._at(0, self.shape)
 
+    def chunks(self) -> Iterator[memoryview]:
+        # In one pass: to begin anew at each piece would cost the square of the size.
+        size = self.size * self.dtype.itemsize
+        piece = self._rows_at_once * size // self.shape[0] if self.shape else size
+        with self._unpacked(0) as stream:
+            for start in range(0, size, piece):
+                yield _filled(stream, min(piece, size - start)).data
+
     def _at(self, offset: int, shape: tuple[int, ...]) -> NDArray[np.generic]:
+        with self._unpacked(offset) as stream:
+            block = _filled(stream, math.prod(shape) * self.dtype.itemsize)
+        return block.view(self.dtype).reshape(shape)
+
+    @contextmanager
+    def _unpacked(self, offset: int) -> Iterator[IO[bytes]]:
         try:
             with zipfile.ZipFile(self.file.path) as archive, archive.open(self.member) as stream:
                 stream.seek(self.header + offset)
-                block = _filled(stream, math.prod(shape) * self.dtype.itemsize)
+                yield stream
         except ZIP_ERRORS as error:
-            raise _damaged(
-                self.file.path, self.member.removesuffix(".npy"), f"it cannot be unpacked ({error})"
-            ) from error
-        return block.view(self.dtype).reshape(shape)
+            problem = f"it cannot be unpacked ({error})"
+            raise _damaged(self.file.path, self.member.removesuffix(".npy"), problem) from error
 
 
 @dataclass(frozen=True)

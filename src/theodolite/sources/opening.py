@@ -61,14 +61,12 @@ def open_checkpoint(target: str | os.PathLike[str] | Any, *, model: str | None =
 
 def _weights(path: Path) -> Path:
     try:
-        if path.is_dir():
-            return weights_in(path)
-        exists = path.exists()
+        folder, exists = path.is_dir(), path.exists()
     except (OSError, ValueError) as error:
         raise CheckpointError(f"the path cannot be used ({error})", file=path, remedy="Check the path.") from error
     if not exists:
         raise CheckpointError("there is no such file or folder", file=path, remedy="Check the path.")
-    return path
+    return weights_in(path) if folder else path
 
 
 def _read(path: Path) -> Contents:

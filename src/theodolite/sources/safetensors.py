@@ -1,7 +1,8 @@
 """A reader of safetensors files that trusts nothing in the header.
 
-Every number is checked against the size of the file before it is used, so a hostile header costs no more memory than
-its own bytes. Element types that the reference implementation cannot give to NumPy (BF16, FP8) are read.
+Every number is checked against the size of the file before it is used, so that a hostile header costs no more memory
+than parsing its own bytes, of which there may be no more than the format allows. Element types that the reference
+implementation cannot give to NumPy (BF16, FP8) are read.
 """
 
 from __future__ import annotations

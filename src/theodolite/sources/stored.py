@@ -94,9 +94,13 @@ class StoredTensor(ABC):
         if not self.shape:
             yield as_bytes(self.read())
             return
-        step = max(1, CHUNK_BYTES * self.shape[0] // max(1, self.size * self.dtype.itemsize))
+        step = self._rows_at_once
         for start in range(0, self.shape[0], step):
             yield as_bytes(self.rows(start, min(self.shape[0], start + step)))
+
+    @property
+    def _rows_at_once(self) -> int:
+        return max(1, CHUNK_BYTES * self.shape[0] // max(1, self.size * self.dtype.itemsize))
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.sources.anatomy import Anatomy, module_of
-from theodolite.sources.convolutions import Kernel, operator, slices, squeezed, unfold
+from theodolite.sources.convolutions import Kernel, operator, slices, squeezed, unfold, without_operator
 from theodolite.sources.errors import CheckpointError
 from theodolite.sources.listing import listed_because
 from theodolite.sources.packing import Cutting, Piece, cutting
@@ -137,21 +137,29 @@ class Weight:
         """
         return self._cutting.remark if self.listed_because is None and self._table is not None else None
 
-    def listing(self, convention: Convention = "theodolite") -> str | None:
-        """Say why the tensor is not measured under a convention.
+    def listing(
+        self, convention: Convention = "theodolite", view: KernelView = "unfold", *, input_size: int = 32
+    ) -> str | None:
+        """Say why the tensor is not measured under a convention and in a view.
 
         Parameters
         ----------
         convention : {"theodolite", "weightwatcher"}
             Whose choice of matrices.
+        view : {"unfold", "slices", "fft"}
+            As for `matrices`; some kernels have no operator.
+        input_size : int
+            As for `matrices`.
 
         Returns
         -------
         str or None
             The reason, or None where it is measured.
         """
-        if self.listed_because is not None or convention == "theodolite":
+        if self.listed_because is not None:
             return self.listed_because
+        if convention == "theodolite":
+            return without_operator(self._kernel, input_size) if view == "fft" and self._is_kernel else None
         return choose(self.name, self._content, self.role, self._turned_conv).reason
 
     def fingerprint(self) -> bytes:
@@ -214,14 +222,13 @@ class Weight:
         if convention == "weightwatcher":
             chosen = choose(self.name, self._content, self.role, self._turned_conv).matrix
             return {} if chosen is None else {"": chosen}
-        if _HEADED.search(self.name) and len(self.shape) == 3:
+        if self._is_headed:
             return {"": self._heads()}
-        if self._table is not None:
+        if not self._is_kernel:
             return {piece.part: self._cut(piece) for piece in self._cutting.pieces}
-        kernel = Kernel(self._content, self._turned_conv, self._record.groups)
         if view == "fft":
-            return {"": operator(kernel, input_size)}
-        return {"": unfold(kernel) if view == "unfold" else slices(kernel)}
+            return {"": operator(self._kernel, input_size)}
+        return {"": unfold(self._kernel) if view == "unfold" else slices(self._kernel)}
 
     def spectrum(
         self,
@@ -275,6 +282,18 @@ class Weight:
         if not isinstance(self._record.content, StoredTensor):
             raise self._unreadable()
         return self._record.content
+
+    @property
+    def _is_headed(self) -> bool:
+        return len(self.shape) == 3 and _HEADED.search(self.name) is not None
+
+    @property
+    def _is_kernel(self) -> bool:
+        return self._table is None and not self._is_headed
+
+    @property
+    def _kernel(self) -> Kernel:
+        return Kernel(self._content, self._turned_conv, self._record.groups)
 
     @cached_property
     def _table(self) -> tuple[int, ...] | None:

@@ -13,6 +13,8 @@ from theodolite.core.rows import MODEL
 STATISTICS = ("mean", "median", "weighted_mean", "count")
 """What is said of each field: ``alpha.mean`` and so on; the weights are numbers of parameters."""
 
+_WITHOUT_KERNEL = ("", "matrix")
+
 
 def model_rows(targets: Iterable[TargetRow], rows: Iterable[ReadingRow]) -> tuple[list[TargetRow], list[ReadingRow]]:
     """Summarise the layers of each model, field by field.
@@ -29,38 +31,53 @@ def model_rows(targets: Iterable[TargetRow], rows: Iterable[ReadingRow]) -> tupl
     Returns
     -------
     targets : list of TargetRow
-        One for each model (and each convention it was measured under); its `parameters` are those of the measured
-        layers.
+        One for each model, each convention it was measured under and each view of its convolutions (``model@fft:*``),
+        which linear layers belong to alike; its `parameters` are those of the measured layers.
     rows : list of ReadingRow
         Four for each field that a layer was asked for.
     """
     layers = {target.target: target for target in targets if not target.listed_because}
-    owners = {layer.target: _model_of(layer) for layer in layers.values()}
-    models: dict[str, TargetRow] = {}
-    for layer in layers.values():
-        model = owners[layer.target]
-        before = models.get(model)
-        models[model] = TargetRow(
-            target=model,
-            model=layer.model,
-            module=MODEL,
-            role="model",
-            parameters=layer.parameters + (before.parameters if before else 0),
-            convention=layer.convention,
-        )
     groups: dict[tuple[str, ...], list[ReadingRow]] = {}
     for row in rows:
         if row.target in layers and not row.against:
-            group = (owners[row.target], row.measure, row.field, row.params, str(row.seed), str(row.version))
-            groups.setdefault(group, []).append(row)
-    summaries = [made for (model, *_), group in groups.items() for made in _summary(model, group, layers)]
-    spoken_of = {row.target for row in summaries}
-    return [model for model in models.values() if model.target in spoken_of], summaries
+            of = layers[row.target]
+            asked = (of.model, of.convention, row.measure, row.field, row.params, str(row.seed), str(row.version))
+            groups.setdefault(asked, []).append(row)
+    models: dict[str, TargetRow] = {}
+    summaries: list[ReadingRow] = []
+    for (name, convention, *_), group in groups.items():
+        for view in _views(convention, [layers[row.target] for row in group]):
+            model = _model(name, convention, view, layers.values())
+            models[model.target] = model
+            seen = [row for row in group if _within(layers[row.target], view)]
+            summaries += _summary(model.target, seen, layers)
+    return list(models.values()), summaries
 
 
-def _model_of(layer: TargetRow) -> str:
-    way = "" if layer.convention == "theodolite" else f"@{layer.convention}"
-    return f"{layer.model}{way}:{MODEL}"
+def _views(convention: str, layers: Iterable[TargetRow]) -> list[str]:
+    """List the views that kernels of convolutions were seen in; under another convention all go together."""
+    if convention != "theodolite":
+        return [""]
+    return list(dict.fromkeys(layer.view for layer in layers if layer.view not in _WITHOUT_KERNEL)) or ["unfold"]
+
+
+def _within(layer: TargetRow, view: str) -> bool:
+    return not view or layer.view == view or layer.view in _WITHOUT_KERNEL
+
+
+def _model(name: str, convention: str, view: str, layers: Iterable[TargetRow]) -> TargetRow:
+    own = [one for one in layers if (one.model, one.convention) == (name, convention) and _within(one, view)]
+    unusual = view if view in ("slices", "fft") else ""
+    way = unusual if convention == "theodolite" else convention
+    return TargetRow(
+        target=f"{name}@{way}:{MODEL}" if way else f"{name}:{MODEL}",
+        model=name,
+        module=MODEL,
+        role="model",
+        parameters=sum(one.parameters for one in own),
+        view=unusual,
+        convention=convention,
+    )
 
 
 def _summary(model: str, group: list[ReadingRow], layers: dict[str, TargetRow]) -> Iterator[ReadingRow]:

@@ -89,7 +89,9 @@ class Request:
         return cls(given)
 
     @classmethod
-    def _named(cls, name: str, parameters: Mapping[str, Any], known: Mapping[str, Measure[..., Any]]) -> Request:
+    def _named(cls, name: Any, parameters: Any, known: Mapping[str, Measure[..., Any]]) -> Request:
+        if not isinstance(name, str) or not isinstance(parameters, Mapping):
+            raise ParameterError(f"measures: {name!r} with parameters {parameters!r}; expected a name and a table")
         try:
             measure = known[name]
         except KeyError as error:

@@ -124,7 +124,7 @@ class Survey:
                 raise ParameterError(f"unknown option {name!r} of a survey; {closest(name, known)}")
         if isinstance(measures, Survey):
             return dataclasses.replace(measures, **overrides)
-        if isinstance(measures, Mapping) and "measures" in measures:
+        if isinstance(measures, Mapping) and "measure" not in measures:
             return cls.from_dict({**measures, **overrides})
         return cls._listed(_several(measures), overrides)
 
@@ -174,7 +174,7 @@ class Survey:
             listed = [{"measure": name, "parameters": _table(name, given)} for name, given in listed.items()]
         if isinstance(listed, str) or not isinstance(listed, Iterable):
             raise ParameterError(f"measures is {listed!r}; it must be a list of names, or a table [measures.NAME]")
-        preset = record.get("preset", "" if listed else "standard")
+        preset = record.get("preset", "" if "measures" in record else "standard")
         if not isinstance(preset, str):
             raise ParameterError(f"preset is {preset!r}; it must be a string")
         return cls._listed([*filter(None, preset.split("+")), *listed], options)

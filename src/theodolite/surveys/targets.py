@@ -235,6 +235,10 @@ def _look(name: str, model: Checkpoint, survey: Survey, parts_of: Callable[[Weig
         if reason is not None:
             yield _Look(listed=(_listed(name, weight, survey, reason),))
             continue
+        reason = weight.listing(survey.convention, survey.view)
+        if reason is not None:
+            yield _Look(listed=(_listed(name, weight, survey, reason, survey.view),))
+            continue
         parts = parts_of(weight, survey)
         content = Content(weight)
         targets = [Target(_row(name, weight, survey, part, matrix), matrix, content) for part, matrix in parts.items()]
@@ -243,7 +247,7 @@ def _look(name: str, model: Checkpoint, survey: Survey, parts_of: Callable[[Weig
 
 def _row(model: str, weight: Weight, survey: Survey, part: str, matrix: Matrix | str) -> TargetRow:
     if isinstance(matrix, str):
-        return _listed(model, weight, survey, "")
+        return _listed(model, weight, survey, "", survey.view)
     return replace(
         _listed(model, weight, survey, ""),
         target=_identity(model, weight, survey, part, matrix.view),
@@ -255,9 +259,9 @@ def _row(model: str, weight: Weight, survey: Survey, part: str, matrix: Matrix |
     )
 
 
-def _listed(model: str, weight: Weight, survey: Survey, reason: str) -> TargetRow:
+def _listed(model: str, weight: Weight, survey: Survey, reason: str, view: str = "") -> TargetRow:
     return TargetRow(
-        target=_identity(model, weight, survey),
+        target=_identity(model, weight, survey, view=view),
         model=model,
         module=weight.module,
         role=weight.role,

@@ -8,7 +8,6 @@ from typing import Any
 from theodolite.reports.charts.quantities import Quantity
 from theodolite.reports.questions import Judgement
 
-
 ROLES = (
     "embedding",
     "query",

@@ -33,13 +33,6 @@ function numberText(value, digits = 3) {
   return size.toFixed(decimals).replace(/^/, value < 0 ? "−" : "");
 }
 
-function percentileText(value) {
-  if (value === null || value === undefined) return "–";
-  if (value <= 0.5 + 1e-6) return `≤ ${value.toFixed(1)}`;
-  if (value >= 99.5 - 1e-6) return `≥ ${value.toFixed(1)}`;
-  return value < 10 || value > 90 ? value.toFixed(1) : value.toFixed(0);
-}
-
 const shareText = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`);
 const countText = (value) => value.toLocaleString("en").replaceAll(",", "\u202f");
 const shapeText = (shape) => shape.map(countText).join(" × ");

@@ -37,6 +37,7 @@ function startTheme() {
 
 function startPage() {
   startTheme();
+  byId("layers").hidden = survey.layers.length === 0;
   on("model", showModelParts);
   byId("quantity").replaceChildren(...survey.quantities.map((quantity, index) => make("option", { value: index }, quantity.title)));
   byId("quantity").addEventListener("change", (event) => {

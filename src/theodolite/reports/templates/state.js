@@ -23,6 +23,14 @@ function shareOf(layer, number) {
   return number === null || !count ? null : number / count;
 }
 
+// Percentiles are known from one end to the other and stop there.
+function percentileText(value) {
+  if (value === null || value === undefined) return "–";
+  if (value <= survey.resolution + 1e-6) return `≤ ${value.toFixed(1)}`;
+  if (value >= 100 - survey.resolution - 1e-6) return `≥ ${value.toFixed(1)}`;
+  return value < 10 || value > 90 ? value.toFixed(1) : value.toFixed(0);
+}
+
 const placeOf = (layer) => survey.models[modelOf(layer)].places[layer - survey.models[modelOf(layer)].start];
 
 const verdictText = (layer) => survey.layers[layer].verdicts.map((verdict) => survey.verdicts[verdict]).join(", ");
