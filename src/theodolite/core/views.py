@@ -253,7 +253,8 @@ class Spectrum(View):
     @property
     def error_bound(self) -> float:
         """Bound on the absolute error of each eigenvalue."""
-        return float(self._decomposed[1])
+        bound = self._decomposed[1]
+        return bound if isinstance(bound, float) else float(to_numpy(bound))
 
     @property
     def singular_values(self) -> Array:

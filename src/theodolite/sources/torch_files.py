@@ -35,7 +35,9 @@ _ERRORS = (
 _FOREIGN_CLASS = re.compile(
     r"GLOBAL ([\w.]+) was not an allowed global|Unsupported class ([\w.]+)|class ([\w.]+) is not"
 )
-_BEST_COMPRESSION = 1040
+_BEST_COMPRESSION = 32
+"""What zeros aside no weights reach; compressed members are unpacked into memory, so that more would be a bomb."""
+_ROOM = 1 << 24
 _LEGACY_PICKLES = 5
 _LONGEST_LINE = 1 << 16
 _INTEGERS = frozenset({"BININT", "BININT1", "BININT2", "LONG1", "LONG4", "INT", "LONG"})
@@ -98,13 +100,15 @@ def _check_zip(torch: Any, file: SourceFile) -> bool:
     try:
         with zipfile.ZipFile(file.path) as archive:
             members = archive.infolist()
+        if sum(info.file_size for info in members) > _BEST_COMPRESSION * file.size + _ROOM:
+            raise CheckpointError("the archive claims more bytes than it can hold", file=file.path, remedy=_DAMAGED)
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(str(file.path))
+    except CheckpointError:
+        raise
     except _ERRORS as error:
         raise _damaged(file.path, error) from error
     if foreign:
         raise _refused(file.path, foreign)
-    if sum(info.file_size for info in members) > _BEST_COMPRESSION * file.size:
-        raise CheckpointError("the archive claims more bytes than it can hold", file=file.path, remedy=_DAMAGED)
     return all(info.compress_type == zipfile.ZIP_STORED for info in members)
 
 
