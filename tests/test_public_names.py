@@ -9,18 +9,21 @@ import theodolite as td
 
 PUBLIC = {
     "theodolite": """
-        Checkpoint CheckpointError Readings Refusal Spectrum Survey core measures open read_run report spectra survey
-        testing
+        Checkpoint CheckpointError Readings Refusal Spectrum Survey act core measures open read_run report resample
+        spectra survey testing
     """,
     "theodolite.core": """
-        Array Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings Reference
-        Refusal Result Spectrum TargetRow Traits View canonical_json closest digest fingerprint is_array like measure
-        namespace parse_references reference references to_numpy
+        Array Chance Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings
+        Reference Refusal Result Spectrum TargetRow Traits View canonical_json closest digest fingerprint is_array
+        like measure namespace parse_references reference references to_numpy
     """,
     "theodolite.spectra": """
-        PowerLaw alpha_hat effective_rank frobenius_norm hill log_alpha_norm log_norm log_spectral_norm nuclear_norm
-        numerical_rank participation_ratio power_law spectral_entropy spectral_norm stable_rank
+        CorrelationTraps MarchenkoPastur Outliers PowerLaw TraceLogRank alpha_hat correlation_traps effective_rank
+        frobenius_norm hill log_alpha_norm log_norm log_spectral_norm marchenko_pastur nuclear_norm numerical_rank
+        outliers participation_ratio power_law random_distance spectral_entropy spectral_norm stable_rank trace_log_rank
     """,
+    "theodolite.resample": "Resampled WRAPPERS with_interval with_null with_p_value",
+    "theodolite.act": "MatrixPlan SmoothPlan Smoothed Smoothing Trap smooth_plan",
     "theodolite.testing": """
         Backend Check Specimens backends check_measure checks gaussian heavy_entries heavy_tailed lattice low_rank
         orthogonal pareto_eigenvalues rank_one with_eigenvalues

@@ -12,7 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from theodolite import act as act
     from theodolite import core as core
+    from theodolite import resample as resample
     from theodolite import spectra as spectra
     from theodolite import testing as testing
     from theodolite.catalogue import measures as measures
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from theodolite.surveys import read_run as read_run
     from theodolite.surveys import survey as survey
 
-_PACKAGES = ("core", "spectra", "testing")
+_PACKAGES = ("act", "core", "resample", "spectra", "testing")
 _NAMES = {
     "Checkpoint": ("sources", "Checkpoint"),
     "CheckpointError": ("sources", "CheckpointError"),

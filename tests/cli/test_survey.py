@@ -92,7 +92,7 @@ def test_preset_and_measures_add_up(cli, checkpoint):
 def test_presets_that_help_offers_are_those_there_are(cli):
     for preset in PRESETS:
         assert "there is no such file" in cli("survey", "nowhere", "--preset", preset).err
-    refused = cli("survey", "nowhere", "--preset", "full")
+    refused = cli("survey", "nowhere", "--preset", "fuller")
     assert refused.code == 2
     assert all(preset in refused.err for preset in PRESETS)
 
@@ -327,3 +327,18 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path, checkpoint):
     assert done.returncode == 0, done.stderr
     assert "BrokenPipe" not in done.stderr
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_evidence_is_asked_for_around_a_measure(cli, checkpoint):
+    ran = cli("survey", checkpoint, "-m", "with_null(with_interval(hill[k=5])[resamples=40])[draws=19]", "--json")
+    assert ran.code == 0, ran.err
+    rows = [json.loads(line) for line in ran.out.splitlines()]
+    layers = [row for row in rows if row["module"] != "*" and row["value"] is not None]
+    assert layers
+    assert all(row["low"] <= row["value"] <= row["high"] and 0 < row["p_value"] <= 1 for row in layers)
+
+
+def test_a_wrong_wrapper_is_answered_with_the_right_one(cli, checkpoint):
+    ran = cli("survey", checkpoint, "-m", "with_intervall(hill)")
+    assert ran.code == 2
+    assert "did you mean 'with_interval'" in ran.err

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theodolite.core import Limits, ParameterError
-from theodolite.core.parameters import complete, keywords, parse_call, takes_rng
+from theodolite.core.parameters import complete, keywords, parse_call, parse_nested, takes_rng
 
 
 def tail(
@@ -149,3 +149,24 @@ def test_any_text_is_parsed_or_refused(text):
     except ParameterError:
         return
     assert name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hill", [("hill", {})]),
+        ("hill[k=(1)]", [("hill", {"k": "(1)"})]),
+        ("with_interval(hill)", [("with_interval", {}), ("hill", {})]),
+        ("a(b(c[k=1])[l=2])[m='x']", [("a", {"m": "x"}), ("b", {"l": 2}), ("c", {"k": 1})]),
+        (" a ( b ) [m=1] ", [("a", {"m": 1}), ("b", {})]),
+        ("a(b[k=(1, 2)])", [("a", {}), ("b", {"k": "(1, 2)"})]),
+    ],
+)
+def test_measures_within_wrappers(text, expected):
+    assert parse_nested(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a(", "a(b", "a()", "a(b)c", "(b)", "a(b))", "a(b)[k]"])
+def test_what_is_no_measure_within_a_wrapper(text):
+    with pytest.raises(ParameterError):
+        parse_nested(text)

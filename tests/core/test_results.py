@@ -7,7 +7,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from theodolite.core import Array, Estimate, Interval, Missing, Note, Outcome, Result
+from theodolite.core import Array, Chance, Estimate, Interval, Missing, Note, Outcome, Result
 from theodolite.core.results import FieldReading, field_readings, number
 
 
@@ -76,3 +76,11 @@ def test_results_are_pickled_whole():
     assert pickle.loads(pickle.dumps(bare)) == bare
     with pytest.raises(TypeError):
         bare.intervals["alpha"] = None
+
+
+def test_chances_reach_the_readings():
+    chance = Chance(np.float64(2.0), 97.5, 0.1)
+    (reading,) = field_readings(Estimate(np.float64(3.0), chance=chance), {"value": None})
+    assert (reading.chance, reading.percentile, reading.p_value) == (2.0, 97.5, 0.1)
+    (reading,) = field_readings(Estimate(np.float64(3.0), chance=Chance(p_value=0.2)), {"value": None})
+    assert (reading.chance, reading.percentile, reading.p_value) == (None, None, 0.2)

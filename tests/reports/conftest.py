@@ -31,7 +31,8 @@ def rows(target: TargetRow, **fields: Numbers) -> list[ReadingRow]:
     """Readings of one layer; `power_law_alpha` stands for ``power_law.alpha``."""
     found = []
     for name, numbers in fields.items():
-        measure, field = ("power_law", name.removeprefix("power_law_")) if "power_law_" in name else (name, "value")
+        measure = next((measure for measure in SEVERAL_FIELDS if name.startswith(f"{measure}_")), name)
+        field = name.removeprefix(measure).removeprefix("_") or "value"
         found.append(ReadingRow(target=target.target, measure=measure, field=field, **numbers))
     return found
 
@@ -59,7 +60,23 @@ HEAVY: Mapping[str, Numbers] = NOTHING | {
 }
 LOW_RANK: Mapping[str, Numbers] = NOTHING | {"effective_rank": {"value": 30.0, "chance": 110.0, "percentile": 0.5}}
 
-PLANTED = {"looks untrained": UNTRAINED, "heavier than 2": HEAVY, "low rank": LOW_RANK, "no finding": NOTHING}
+SHUFFLED = '{"convention":"theodolite","shuffles":20}'
+TRAP: Mapping[str, Numbers] = NOTHING | {
+    "correlation_traps_count": {"value": 2.0, "unit": "traps", "params": SHUFFLED},
+    "correlation_traps_strength": {"value": 4.5, "params": SHUFFLED},
+}
+
+PLANTED = {
+    "looks untrained": UNTRAINED,
+    "heavier than 2": HEAVY,
+    "low rank": LOW_RANK,
+    "trap": TRAP,
+    "no finding": NOTHING,
+}
+WITHOUT_TRAPS = tuple(verdict for verdict in PLANTED if verdict != "trap")
+"""What a survey can find in which no traps were looked for."""
+
+SEVERAL_FIELDS = ("power_law", "correlation_traps", "marchenko_pastur")
 
 
 def changed(numbers: Mapping[str, Numbers], name: str, **columns: Any) -> dict[str, Numbers]:
@@ -80,7 +97,7 @@ def eigenvalues(shape: tuple[int, int], seed: int) -> np.ndarray:
 
 
 def transformer(
-    blocks: int = 4, model: str = "m", verdicts: Iterable[str] = tuple(PLANTED), roles: Iterable[str] = ("query", "up")
+    blocks: int = 4, model: str = "m", verdicts: Iterable[str] = WITHOUT_TRAPS, roles: Iterable[str] = ("query", "up")
 ) -> Readings:
     """A model whose layers have the verdicts in turn, with spectra, an embedding, vectors and rows for the whole."""
     kinds = list(verdicts)
@@ -105,11 +122,32 @@ def transformer(
     return Readings(targets, found, arrays.__getitem__)
 
 
+def with_bulk(shape: tuple[int, int] = (128, 256), spikes: int = 5, view: str = "matrix") -> Readings:
+    """A layer of noise with a standard deviation of 0.3, and so many directions with three times its largest one."""
+    rng = np.random.default_rng(1)
+    noise = 0.3 * rng.standard_normal(shape)
+    left, right = (np.linalg.qr(rng.standard_normal((side, max(spikes, 1))))[0] for side in shape)
+    strong = 3 * 0.3 * sum(np.sqrt(shape)) * (left @ right.T if spikes else np.zeros(shape))
+    values = np.linalg.svd(noise + strong, compute_uv=False)[::-1] ** 2
+    one = layer(shape=shape, view=view)
+    numbers = changed(NOTHING, "power_law_alpha", array="a#e") | {
+        "marchenko_pastur_variance": {"value": 0.09, "params": '{"convention":"theodolite"}'},
+        "marchenko_pastur_spikes": {"value": float(spikes), "unit": "eigenvalues"},
+    }
+    return Readings([one], rows(one, **numbers), {"a#e": values}.__getitem__)
+
+
 @pytest.fixture(scope="session")
 def plant() -> SimpleNamespace:
     """Everything that plants readings: layers, rows, numbers with known verdicts, whole models."""
     return SimpleNamespace(
-        layer=layer, rows=rows, changed=changed, readings_of=readings_of, transformer=transformer, by_verdict=PLANTED
+        layer=layer,
+        rows=rows,
+        changed=changed,
+        readings_of=readings_of,
+        transformer=transformer,
+        by_verdict=PLANTED,
+        with_bulk=with_bulk,
     )
 
 

@@ -272,6 +272,30 @@ def test_five_hundred_layers_are_light(browser, plant, tmp_path):
     assert browser.complaints == []
 
 
+def test_a_fitted_bulk_is_drawn_and_its_spikes_are_counted(browser, plant, tmp_path):
+    browser.open(report(plant.with_bulk(spikes=5), tmp_path / "bulk.html"))
+    assert "5 spikes beyond the edge" in browser.ask("document.getElementById('spectrum-key').textContent")
+    assert "edge, 5 spikes" in browser.ask("document.querySelector('#spectrum svg').textContent")
+    hollow = "[...document.querySelectorAll('#spectrum svg path')].filter(p => p.getAttribute('fill') === 'transparent'"
+    assert browser.ask(f"{hollow} && /rank: /.test(p.getAttribute('aria-label'))).length") == 5
+    assert browser.ask("[...document.querySelectorAll('#values dl')].map(d => d.textContent).includes('spikes5')")
+    assert browser.complaints == []
+
+
+def test_traps_stand_in_the_panel_of_the_layer_and_can_be_filtered(browser, plant, tmp_path):
+    browser.open(report(plant.transformer(2, verdicts=["trap"]), tmp_path / "traps.html"))
+    assert browser.ask("document.getElementById('layer-verdict').textContent") == "trap"
+    last = "[...document.querySelectorAll('#layer-answers .answer-row')].at(-1).textContent"
+    assert browser.ask(last).startswith("Trap? yes2 eigenvalues stand out of the bulk in at least 95 % of 20 shuffles")
+    browser.ask(SET + "('verdict', '3', 'change')")
+    assert browser.ask("document.getElementById('shown').textContent") == "4 of 5 layers"
+    options = "[...document.querySelectorAll('#verdict option')].map(o => o.textContent).join()"
+    assert "trap" in browser.ask(options)
+    browser.open(report(plant.transformer(2), tmp_path / "plain.html"))
+    assert "trap" not in browser.ask(options)
+    assert browser.complaints == []
+
+
 def test_names_stay_text_in_the_browser(browser, plant, tmp_path):
     evil = "</script><img src=x onerror=window.broken=1>"
     browser.open(report(plant.transformer(2, model=evil, roles=(evil, "up")), tmp_path / "evil.html"))

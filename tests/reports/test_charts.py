@@ -11,9 +11,10 @@ import vl_convert
 from theodolite.core import Readings
 from theodolite.numerics.nulls import gaussian_eigenvalues
 from theodolite.reports import charts, judge
+from theodolite.reports.charts.bulk import marchenko_pastur_quantiles
 from theodolite.reports.charts.quantities import QUANTITIES
 from theodolite.reports.charts.rows import places, roles_of
-from theodolite.reports.charts.spectrum import MOST_POINTS, log_spaced_ranks, marchenko_pastur_quantiles
+from theodolite.reports.charts.spectrum import MOST_POINTS, log_spaced_ranks
 from theodolite.reports.charts.theme import SHAPES, VARIABLES, vega_config
 from theodolite.reports.questions import NO_FINDING, VERDICTS
 
@@ -53,7 +54,7 @@ def test_the_page_fills_in_named_data_and_figures_carry_their_own(rows):
         assert draw(ALPHA).to_dict()["data"] == {"name": "layers"}
         assert draw(ALPHA, rows).to_dict()["data"]["values"] == rows
     empty = charts.spectrum_chart().to_dict(validate=True)
-    assert {mark["data"]["name"] for mark in marks(empty)} == {"points", "tail", "chance"}
+    assert {mark["data"]["name"] for mark in marks(empty)} == {"points", "spikes", "tail", "chance", "bulk", "edge"}
 
 
 @pytest.mark.parametrize("draw", [charts.depth_chart, charts.role_chart, charts.verdict_map])

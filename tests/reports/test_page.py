@@ -158,6 +158,45 @@ def test_the_data_hold_every_layer_and_thin_spectra(page):
     assert {quantity["kind"] for quantity in data["quantities"]} == set(data["charts"])
 
 
+def test_a_survey_without_traps_asks_three_questions_and_shows_no_sign_of_a_fourth(page):
+    assert len([a for a in page.attributes("article") if "question" in a["class"]]) == 3
+    assert not re.search(r"\btraps?\b", page.text)
+    assert "bulk was fitted" not in page.text
+    assert page.data["offered"] == [0, 1, 2, 4, 5]
+    assert {len(one["answers"]) for one in page.data["layers"]} == {3}
+    assert {column["name"] for column in page.data["columns"]} == {
+        "power_law.alpha", "power_law.distance", "stable_rank", "effective_rank", "spectral_norm",
+    }  # fmt: skip
+    assert all(set(spectrum) == {"points", "tail", "chance"} for spectrum in page.data["spectra"])
+
+
+def test_traps_have_their_own_question_sign_and_column(plant):
+    page = Page(report(plant.transformer(2, verdicts=["trap"])))
+    assert "Which layers hold traps?" in page.text
+    assert page.text.count("Rule.") == 4
+    assert "2 eigenvalues stand out of the bulk in at least 95 % of 20 shuffles" in page.text
+    assert page.data["offered"] == [0, 1, 2, 3, 4, 5]
+    assert page.data["layers"][1]["verdicts"] == [3]
+    assert {"name": "correlation_traps.count", "title": "traps", "share": False} in page.data["columns"]
+    assert page.data["readings"]["correlation_traps.count"]["counts"] is True
+    card = next(i for i, (tag, a) in enumerate(page.tags) if tag == "section" and a.get("class") == "questions four")
+    signs = [a["href"] for tag, a in page.tags[card:] if tag == "use"][:4]
+    assert signs == ["#sign-0", "#sign-1", "#sign-2", "#sign-3"]
+
+
+def test_models_with_and_without_traps_stand_side_by_side(plant):
+    page = Page(report(plant.transformer(1, "a") + plant.transformer(1, "b", verdicts=["trap"])))
+    assert {len(one["answers"]) for one in page.data["layers"]} == {3, 4}
+    # Layers, then the verdicts in their order; of traps, the first model has not been asked.
+    assert "a2011–00" in re.sub(r"\s", "", page.text)
+    assert "b2000200" in re.sub(r"\s", "", page.text)
+
+
+def test_p_values_reach_the_page(plant):
+    numbers = plant.changed(plant.by_verdict["no finding"], "power_law_distance", p_value=0.03)
+    assert Page(report(plant.readings_of(numbers))).data["readings"]["power_law.distance"]["p_value"] == [0.03]
+
+
 def test_an_open_question_says_so_with_its_reason(plant):
     bare = plant.changed(plant.by_verdict["looks untrained"], "stable_rank", percentile=None)
     text = Page(report(plant.readings_of(bare, convention="weightwatcher"))).text
@@ -202,6 +241,15 @@ def test_the_page_is_small(plant, text):
     assert len(text.encode()) < 1_100_000
     many = plant.transformer(84, roles=("query", "key", "value", "output", "up", "down"))
     assert len(report(many).encode()) < 3_000_000
+    bulk = {
+        f"marchenko_pastur_{field}": {"value": value, "params": '{"convention":"theodolite"}'}
+        for field, value in {"variance": 0.9123456, "spikes": 3.0, "edge": 645.123456, "soft_rank": 0.9123456}.items()
+    }
+    traps = {name: v for name, v in plant.by_verdict["trap"].items() if name.startswith("correlation_traps")}
+    more = [row for one in many.targets if one.fingerprint for row in plant.rows(one, **bulk, **traps)]
+    full = report(Readings(many.targets, [*many.rows, *more], many.array))
+    assert full.count('"says":"3 spikes"') == 505
+    assert len(full.encode()) < 3_000_000
 
 
 def test_equal_readings_give_equal_pages(plant, text):

@@ -1,9 +1,11 @@
 """Each verdict on planted readings, at its borders and one step beyond them."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 
-from theodolite.core import ReadingRow, Readings
+from theodolite.core import ReadingRow, Readings, canonical_json
 from theodolite.numerics.chance import chance_levels
 from theodolite.reports import judge
 from theodolite.reports.questions import (
@@ -15,9 +17,13 @@ from theodolite.reports.questions import (
     OUTLIER_PERCENTILE,
     QUESTIONS,
     SMALLEST_SIDE,
+    TRAP_PERSISTENCE,
+    TRAP_SHUFFLES,
     UNANSWERED,
     VERDICTS,
+    verdicts_of,
 )
+from theodolite.spectra import correlation_traps
 
 SHAPE = (128, 256)
 
@@ -75,6 +81,86 @@ def test_heavy_asks_for_the_upper_end_of_the_interval(plant, high, heavy):
 def test_low_rank_asks_for_less_than_chance_and_less_than_half(plant, value, percentile, low):
     numbers = plant.changed(plant.by_verdict["low rank"], "effective_rank", value=value, percentile=percentile)
     assert ("low rank" in verdicts(plant.readings_of(numbers))) is low
+
+
+def shuffled(shuffles: int, convention: str = "theodolite") -> str:
+    return canonical_json({"convention": convention, "shuffles": shuffles})
+
+
+@pytest.mark.parametrize(("count", "trap"), [(0.0, False), (1.0, True), (7.0, True)])
+def test_one_trap_is_enough(plant, count, trap):
+    numbers = plant.changed(plant.by_verdict["trap"], "correlation_traps_count", value=count)
+    assert ("trap" in verdicts(plant.readings_of(numbers))) is trap
+
+
+@pytest.mark.parametrize(
+    ("params", "holds", "said"),
+    [
+        (shuffled(TRAP_SHUFFLES), True, "in at least 95 % of 20 shuffles"),
+        (shuffled(100), True, "in at least 95 % of 100 shuffles"),
+        (shuffled(TRAP_SHUFFLES - 1), None, "in 19 shuffles; the rule asks for 20"),
+        (shuffled(1), None, "in 1 shuffle; the rule asks for 20"),
+        (shuffled(100, "weightwatcher"), None, "a single shuffle decides, fewer than 20"),
+        ("{}", None, "an unknown number of shuffles"),
+    ],
+)
+def test_a_trap_needs_enough_shuffles(plant, params, holds, said):
+    numbers = plant.changed(plant.by_verdict["trap"], "correlation_traps_count", params=params)
+    answer = judge(plant.readings_of(numbers))[0].answers[3]
+    assert answer.holds is holds
+    assert said in answer.checks[0].says
+
+
+def test_the_rule_of_traps_is_how_the_measure_counts():
+    from theodolite.spectra._correlation_traps import PERSISTENCE
+
+    assert PERSISTENCE == TRAP_PERSISTENCE
+    assert signature(correlation_traps).parameters["shuffles"].default >= TRAP_SHUFFLES
+
+
+def test_the_evidence_of_a_trap_counts_and_weighs(plant):
+    says = [
+        judge(plant.readings_of(plant.changed(plant.by_verdict["trap"], "correlation_traps_count", value=count)))[0]
+        .answers[3]
+        .checks[0]
+        .says
+        for count in (0.0, 1.0, 2.0)
+    ]
+    behind = "out of the bulk in at least 95 % of 20 shuffles; the largest lies at 4.50 × its edge (median)"
+    assert says == [f"no eigenvalue stands {behind}", f"1 eigenvalue stands {behind}", f"2 eigenvalues stand {behind}"]
+
+
+def test_traps_are_asked_for_only_where_they_were_looked_for(plant):
+    three, four = plant.transformer(1, "a"), plant.transformer(1, "b", verdicts=["trap", "no finding"])
+    judged = judge(three + four)
+    keys = {
+        model: {tuple(a.question.key for a in one.answers) for one in judged if one.layer.target.model == model}
+        for model in "ab"
+    }
+    assert keys == {"a": {("untrained", "heavy", "low_rank")}, "b": {("untrained", "heavy", "low_rank", "trap")}}
+    # A layer in which nobody looked is no layer without traps.
+    missing = next(one for one in judged if one.layer.name == "h.0.query" and one.layer.target.model == "b")
+    assert missing.answers[3].reason == "correlation_traps.count was not measured"
+    assert missing.verdict == UNANSWERED
+
+
+def test_traps_asked_under_one_convention_are_not_asked_under_another(plant):
+    ours, theirs = plant.layer("a"), plant.layer("b", convention="weightwatcher")
+    rows = plant.rows(ours, **plant.by_verdict["trap"]) + plant.rows(theirs, **plant.by_verdict["no finding"])
+    assert [len(one.answers) for one in judge(Readings([ours, theirs], rows))] == [4, 3]
+
+
+def test_where_a_count_of_traps_was_refused_the_question_is_open(plant):
+    one = plant.layer()
+    refused = ReadingRow(target=one.target, measure="correlation_traps", field="count", outcome="NO_SPREAD")
+    judged = judge(Readings([one], [*plant.rows(one, **plant.by_verdict["no finding"]), refused]))[0]
+    assert judged.answers[3].holds is None
+    assert judged.verdict == UNANSWERED
+
+
+def test_verdicts_are_offered_in_their_order():
+    assert verdicts_of(QUESTIONS) == VERDICTS
+    assert verdicts_of(QUESTIONS[:3]) == ("looks untrained", "heavier than 2", "low rank", NO_FINDING, UNANSWERED)
 
 
 def test_half_is_counted_in_eigenvalues_for_a_pooled_stack(plant):
@@ -167,6 +253,7 @@ def test_rules_and_evidence_hold_the_numbers_that_they_go_by(plant):
     assert all(f"{number:g}" in rule["untrained"] for number in (*CENTRAL, OUTLIER_PERCENTILE))
     assert f"{HEAVY_ALPHA:g}" in rule["heavy"]
     assert f"{100 * LOW_RANK_SHARE:g} %" in rule["low_rank"]
+    assert f"at least {100 * TRAP_PERSISTENCE:g} % of at least {TRAP_SHUFFLES} seeded shuffles" in rule["trap"]
     evidence = judge(plant.readings_of(plant.by_verdict["heavier than 2"]))[0].findings[0].checks[0].says
     assert all(number in evidence for number in ("1.60", "1.40", "1.80", "95 %"))
     assert len(set(VERDICTS)) == len(VERDICTS)

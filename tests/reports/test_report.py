@@ -77,6 +77,35 @@ def test_json_holds_rules_verdicts_evidence_and_the_readings(plant):
     assert "clauset2009power" in {source["key"] for source in value["citations"]}
 
 
+def test_json_and_markdown_hold_traps_where_they_were_looked_for(plant):
+    readings = plant.readings_of(plant.by_verdict["trap"])
+    value = json.loads(report(readings, format="json"))
+    assert [rule["key"] for rule in value["rules"]] == ["untrained", "heavy", "low_rank", "trap"]
+    assert value["models"][0]["counts"]["trap"] == 1
+    check = value["models"][0]["layers"][0]["answers"]["trap"]["checks"][0]
+    assert check["reading"] == "correlation_traps.count"
+    assert "2 eigenvalues stand out" in check["says"]
+    text = report(readings, format="md")
+    assert "## Which layers hold traps?" in text
+    assert "- `h.0.q`: 2 eigenvalues stand out of the bulk in at least 95 % of 20 shuffles" in text
+    assert "| effective rank | traps |" in text
+    assert "| 90.0 (≤ 0.5) | 2 |" in text
+    assert [rule["key"] for rule in json.loads(report(Readings([], []), format="json"))["rules"]] == [
+        "untrained", "heavy", "low_rank",
+    ]  # fmt: skip
+
+
+def test_markdown_has_columns_for_the_bulk_where_it_was_read(plant):
+    bulk = {
+        "marchenko_pastur_spikes": {"value": 12.0, "unit": "eigenvalues"},
+        "marchenko_pastur_soft_rank": {"value": 0.25},
+    }
+    text = report(plant.readings_of(plant.by_verdict["no finding"] | bulk), format="md")
+    assert "| effective rank | spikes | soft rank |" in text
+    assert "| 12 | 0.250 |" in text
+    assert "spikes" not in report(plant.transformer(1), format="md")
+
+
 def test_markdown_has_the_same_answers_and_escapes_names(plant):
     text = report(plant.transformer(4), format="md")
     assert "**Of 8 layers, 2 look untrained" in text

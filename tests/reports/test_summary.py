@@ -26,6 +26,8 @@ def told(plant, *verdicts: str):
             ["looks untrained", "heavier than 2", "low rank", "low rank", "no finding", "no finding"],
             "Of 6 layers, 1 looks untrained, 1 has a tail heavier than 2 and 2 are low rank; 2 give no finding.",
         ),
+        (["trap"], "Of 1 layer, 1 holds a trap."),
+        (["trap"] * 2, "Of 2 layers, 2 hold traps."),
     ],
 )
 def test_headlines(plant, verdicts, headline):
@@ -39,6 +41,14 @@ def test_counts_leave_out_what_is_named_apart_and_count_what_is_listed(plant):
     assert "Named apart: 1 × embedding." in one.sentences
     assert "Listed, not measured: 4 tensors." in one.sentences
     assert "Heavier than 2: h.0.query, h.2.query." in one.sentences
+
+
+def test_traps_are_counted_where_they_were_looked_for(plant):
+    one = told(plant, "trap", "trap")
+    assert one.verdicts == {"looks untrained": 0, "heavier than 2": 0, "low rank": 0, "trap": 2, "no finding": 0,
+                            "not judged": 0}  # fmt: skip
+    assert "Trap: h.0.q, h.1.q." in one.sentences
+    assert "trap" not in told(plant, "no finding").verdicts
 
 
 def test_an_open_question_is_told_with_its_reason(plant):

@@ -9,15 +9,19 @@ import theodolite as td
 from theodolite.core import Spectrum
 from theodolite.spectra import (
     alpha_hat,
+    correlation_traps,
     frobenius_norm,
     log_alpha_norm,
     log_norm,
     log_spectral_norm,
+    marchenko_pastur,
     numerical_rank,
     power_law,
+    random_distance,
     spectral_entropy,
     spectral_norm,
     stable_rank,
+    trace_log_rank,
 )
 
 CHECKPOINTS = {"resnet20": "resnet20-12fca82f.th", "resnet32": "resnet32-d509ac18.th"}
@@ -148,3 +152,60 @@ def test_a_survey_of_a_published_resnet(torch, shared, reference, model):
 def test_a_survey_of_minilm(reference, minilm):
     with td.open(minilm) as checkpoint:
         check_survey(checkpoint, reference["minilm"])
+
+
+def check_bulk(spectrum, layer):
+    """Compare the fitted bulk and the trace-log tail of one layer."""
+    fit, tail, name = marchenko_pastur(spectrum, **WW), trace_log_rank(spectrum), layer["longname"]
+    short, long = sorted(spectrum.shape)
+    found = {
+        "sigma_mp": fit.sigma,
+        "mp_softrank": fit.soft_rank,
+        "bulk_max": fit.edge,
+        "bulk_min": fit.variance * (np.sqrt(long) - np.sqrt(short)) ** 2,
+        "W_scale": np.sqrt(spectrum.count) / frobenius_norm(spectrum),
+    }
+    for column, value in found.items():
+        assert float(value) == pytest.approx(layer[column], rel=1e-6, abs=1e-9), (name, column)
+    assert (fit.spikes, tail.rank) == (layer["num_spikes"], layer["detX_num"]), name
+    if tail.rank < spectrum.count:
+        assert float(tail.eigenvalue) == pytest.approx(layer["detX_val"], rel=1e-9), name
+    else:
+        # Where only the product of all falls below one, it prints the second smallest eigenvalue for the smallest.
+        assert float(spectrum.eigenvalues[1]) == pytest.approx(layer["detX_val"], rel=1e-9), name
+        assert float(tail.eigenvalue) == float(spectrum.eigenvalues[0])
+
+
+@pytest.mark.torch
+@pytest.mark.shared
+@pytest.mark.parametrize("model", CHECKPOINTS)
+def test_bulk_and_trace_log_of_every_layer(torch, shared, reference, model):
+    path = shared / "data/resnets" / CHECKPOINTS[model]
+    state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+    for layer in reference[model]["layers"]:
+        check_bulk(spectrum_of(state, layer["longname"]), layer)
+
+
+@pytest.mark.shared
+def test_bulk_and_trace_log_of_minilm(reference, minilm):
+    checkpoint = td.open(minilm)
+    for layer in reference["minilm"]["layers"]:
+        check_bulk(checkpoint[f"{layer['longname']}.weight"].spectrum(**WW), layer)
+
+
+@pytest.mark.torch
+@pytest.mark.shared
+def test_what_depends_on_shuffles_agrees_within_their_spread(torch, shared, reference):
+    """It shuffles once, unseeded, with a spread of about 5 %; its traps are those of one pooled fit."""
+    path = shared / "data/resnets" / CHECKPOINTS["resnet20"]
+    state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+    layers = [layer for layer in reference["resnet20"]["layers"] if layer["num_evals"] >= 100]
+    ours, theirs = [], []
+    for layer in layers:
+        spectrum = spectrum_of(state, layer["longname"])
+        distance = random_distance(spectrum, shuffles=5)
+        assert float(distance.value) == pytest.approx(layer["rand_distance"], rel=0.15), layer["longname"]
+        ours.append(int(correlation_traps(spectrum, **WW).count))
+        theirs.append(layer["rand_num_spikes"])
+    assert len(layers) == 18
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), abs=0.7)

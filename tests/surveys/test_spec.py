@@ -43,6 +43,16 @@ def test_nested_partials_are_one() -> None:
         ("hill[kk=3]", r"unknown parameter 'kk'"),
         ("hill[k=many]", "k"),
         ("hill[", "write a name"),
+        ("with_intervall(hill)", r"'with_intervall' is no wrapper; did you mean 'with_interval'"),
+        ("with_interval(hil)", r"no measure is named 'hil'; did you mean 'hill'\?"),
+        ("with_interval(hill)[resample=50]", r"unknown parameter 'resample'; did you mean 'resamples'\?"),
+        ("with_interval(hill)[k=3]", r"'k' is a parameter of hill; write with_interval\(hill\[k=...\]\)"),
+        ("with_interval(hill", "lacks a closing parenthesis"),
+        ("with_interval", r"with_interval goes around a measure: with_interval\(power_law\)"),
+        ("with_interval(with_interval(hill))", "has it already"),
+        ("with_p_value(hill)", "declares no law"),
+        ("hill(power_law)", "'hill' is no wrapper; choose from: with_interval, with_null, with_p_value"),
+        ({"measure": "hill", "with_interval": 3}, "expected a table"),
         ({"name": "hill"}, "keys 'measure'"),
         ({"measure": 5}, "expected a name and a table"),
         ({"measure": "hill", "parameters": 3}, "expected a name and a table"),
@@ -85,9 +95,19 @@ def test_presets() -> None:
     assert [r.name for r in Survey.of(["quick", "hill[k=3]"]).measures] == [*PRESETS["quick"]["measures"], "hill"]
 
 
-@pytest.mark.parametrize("name", ["full", "standart"])
-def test_a_preset_that_does_not_exist_is_answered_with_those_that_do(name: str) -> None:
-    with pytest.raises(ParameterError, match="standard"):
+def test_full_adds_the_bulk_and_the_interval_of_alpha_to_standard() -> None:
+    full, standard = Survey.of("full"), Survey.of("standard")
+    bulk = ["marchenko_pastur", "outliers", "trace_log_rank", "random_distance", "correlation_traps"]
+    assert [request.name for request in full.measures] == [*(request.name for request in standard.measures), *bulk]
+    assert {request.name: request.evidence for request in full.measures if request.evidence} == {
+        "power_law": {"with_interval": {"resamples": 200, "level": 0.95}}
+    }
+    assert (full.chance, full.preset) == (True, "full")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("ful", "full"), ("standart", "standard")])
+def test_a_preset_that_does_not_exist_is_answered_with_the_nearest(name: str, meant: str) -> None:
+    with pytest.raises(ParameterError, match=f"did you mean '{meant}'"):
         Survey.of(name)
 
 
@@ -170,7 +190,7 @@ def test_toml_tables_and_presets(tmp_path: Path) -> None:
         ("measures = []", "needs at least one"),
         ("measures = [{measure = 5}]", "expected a name and a table"),
         ("preset = 3", "preset is 3"),
-        ("preset = 'full'", "standard"),
+        ("preset = 'ful'", "full"),
         ("seed = ", "Invalid value"),
     ],
 )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from theodolite.cli import cite, demo, explain, inspect, list, report, survey  # noqa: A004 - named as the commands
+from theodolite.cli import cite, demo, explain, inspect, report, smooth, survey
+from theodolite.cli import list as list_command
 from theodolite.cli.docstring import read
 from theodolite.cli.exits import CommandError, Exit
 
@@ -32,8 +33,9 @@ _COMMANDS: tuple[tuple[str, Any, ModuleType], ...] = (
     ("demo", demo.demo, demo),
     ("survey", survey.survey, survey),
     ("report", report.report, report),
+    ("smooth", smooth.smooth, smooth),
     ("inspect", inspect.inspect, inspect),
-    ("list", list.list_measures, list),
+    ("list", list_command.list_measures, list_command),
     ("explain", explain.explain, explain),
     ("cite", cite.cite, cite),
 )

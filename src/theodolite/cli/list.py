@@ -62,6 +62,7 @@ def _show() -> None:
     from theodolite.catalogue import family, measures
     from theodolite.cli.display import stdout, table
     from theodolite.cli.docstring import read, readable
+    from theodolite.resample import WRAPPERS
     from theodolite.surveys import PRESETS
 
     where = stdout()
@@ -74,4 +75,6 @@ def _show() -> None:
                 shown.add_row(name, readable(read(measure.__doc__).summary), ", ".join(fields) or "one")
         where.print(shown)
         where.print()
+    around = ", ".join(f"{name}(MEASURE)" for name in WRAPPERS)
+    where.print(f"Intervals, chance and tests around any of them: {around}")
     where.print(f"Presets: {', '.join(PRESETS)}. What a measure means: theodolite explain MEASURE")

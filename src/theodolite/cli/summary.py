@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from theodolite.core import Readings
+    from theodolite.reports.answers import Answer
     from theodolite.reports.layers import Layer
-    from theodolite.reports.questions import Answer, Judgement
+    from theodolite.reports.questions import Judgement
     from theodolite.reports.summary import Summary
 
     Finding = tuple[Layer, Answer]
@@ -89,13 +90,11 @@ def _medians(where: Console, layers: Sequence[Layer]) -> None:
 
 
 def _verdicts(where: Console, found: Summary) -> None:
-    from theodolite.reports.questions import QUESTIONS
-
     if not found.counted:
         return
     where.print(found.headline, style="bold")
     # The layers of each verdict are named below, with their evidence.
-    told = tuple(question.verdict.capitalize() for question in QUESTIONS)
+    told = tuple(question.verdict.capitalize() for question in found.questions)
     for sentence in found.sentences:
         if not sentence.startswith((*told, "Listed")):
             where.print(sentence, style="dim")

@@ -23,6 +23,7 @@ Examples
   theodolite survey a.safetensors b.safetensors   two models, one report
   theodolite survey m.pt -m stable_rank -m hill   these measures alone
   theodolite survey m.pt -m 'hill[k=20]'          a parameter (mind the quotes)
+  theodolite survey m.pt -m 'with_interval(hill)' a bootstrap interval beside it
   theodolite survey m.pt --layers '*attention*'   the layers that match
   theodolite survey m.pt --json | jq .value       readings for programs
   theodolite survey big/ --shard 1/8 -o big.run   one of 8 jobs, one run folder
@@ -45,7 +46,7 @@ class What:
     ----------
     measure : tuple of str
         Measures, each with its own -m: a name, or a name with parameters.
-    preset : {"quick", "standard"}, optional
+    preset : {"quick", "standard", "full"}, optional
         A ready choice of measures; measures given with -m are added to it.
     layers : str, optional
         Only tensors whose name or module matches.
@@ -64,8 +65,11 @@ class What:
         Parameter(name=["--measure", "-m"], help="A measure, perhaps with parameters: -m hill -m 'hill[k=20]'."),
     ] = ()
     preset: Annotated[
-        Literal["quick", "standard"] | None,
-        Parameter(help="quick: norms, ranks, power law; standard: also Hill, chance levels. [default: standard]"),
+        Literal["quick", "standard", "full"] | None,
+        Parameter(
+            help="quick: norms, ranks, power law; standard: also Hill, chance levels; full: also the random bulk and "
+            "what stands out of it, traps, bootstrap intervals. [default: standard]"
+        ),
     ] = None
     layers: Annotated[
         str | None, Parameter(help="Only tensors whose name matches a pattern with * and ?; several with commas.")

@@ -22,6 +22,7 @@ from theodolite.core.outcomes import Refusal as Refusal
 from theodolite.core.parameters import Limits as Limits
 from theodolite.core.parameters import ParameterError as ParameterError
 from theodolite.core.readings import Readings as Readings
+from theodolite.core.results import Chance as Chance
 from theodolite.core.results import Estimate as Estimate
 from theodolite.core.results import Interval as Interval
 from theodolite.core.results import Result as Result

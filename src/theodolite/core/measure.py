@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from theodolite.core.outcomes import Refusal
 from theodolite.core.parameters import complete, takes_rng
-from theodolite.core.results import Result
+from theodolite.core.results import BESIDE, Result
 from theodolite.core.traits import Field, Runs, Traits
 from theodolite.core.views import View
 
@@ -33,7 +35,12 @@ class Measure(Protocol[P, R_co]):
 
 
 def measure(
-    *, cite: str, needs: str | tuple[str, ...] = "eigenvalues", runs: Runs = "array", version: int = 1
+    *,
+    cite: str,
+    needs: str | tuple[str, ...] = "eigenvalues",
+    runs: Runs = "array",
+    version: int = 1,
+    synthetic: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[Concatenate[V, P], R]], Measure[P, R]]:
     """Declare that a function is a measure.
 
@@ -51,6 +58,8 @@ def measure(
         ``"array"``: a closed form in the caller's array library; ``"host"``: a fit or search in NumPy.
     version : int
         Raised whenever the same input may give another number.
+    synthetic : callable, optional
+        For a measure that fits a law: draws samples that follow the fit, as `Traits` says.
 
     Returns
     -------
@@ -60,7 +69,9 @@ def measure(
     wanted = (needs,) if isinstance(needs, str) else tuple(needs)
 
     def declare(function: Callable[Concatenate[V, P], R]) -> Measure[P, R]:
-        return cast("Measure[P, R]", _declared(function, wanted, runs, version, cite))
+        declared = _declared(function, wanted, runs, version, cite)
+        declared.traits = replace(declared.traits, synthetic=synthetic)
+        return cast("Measure[P, R]", declared)
 
     return declare
 
@@ -78,21 +89,39 @@ def _declared(function: Callable[..., Any], needs: tuple[str, ...], runs: Runs, 
 
     @functools.wraps(function)
     def call(*targets: Any, **given: Any) -> Any:
-        try:
+        with speaking_for(name):
             views = [view.coerce(x, name=argument) for x, (argument, view) in zip(targets, seen.items(), strict=False)]
             for view in views:
                 view.require(needs)
             rng = {"rng": given.pop("rng")} if random and "rng" in given else {}
             return function(*views, *targets[len(views) :], **complete(function, given), **rng)
-        except Refusal as refusal:
-            raise refusal.of(name) from None
-        except (TypeError, ValueError) as error:
-            if not str(error).startswith((f"{name}: ", f"{name}(")):
-                error.args = (f"{name}: {error}",)
-            raise
 
     call.traits = traits  # type: ignore[attr-defined]
     return call
+
+
+@contextmanager
+def speaking_for(name: str) -> Iterator[None]:
+    """Put a measure's name before every refusal and every complaint about its arguments.
+
+    Parameters
+    ----------
+    name : str
+        The measure's name.
+
+    Yields
+    ------
+    None
+        Nothing; errors come out in the measure's name.
+    """  # noqa: DOC501 - what is raised inside
+    try:
+        yield
+    except Refusal as refusal:
+        raise refusal.of(name) from None
+    except (TypeError, ValueError) as error:
+        if not str(error).startswith((f"{name}: ", f"{name}(")):
+            error.args = (f"{name}: {error}",)
+        raise
 
 
 def _views(function: Callable[..., Any], hints: dict[str, Any]) -> dict[str, type[View]]:
@@ -113,7 +142,7 @@ def _fields(returned: Any) -> dict[str, Field]:
         return {"value": _promise(returned, "value")}
     if isinstance(returned, type) and issubclass(returned, Result):
         hints = get_type_hints(returned, include_extras=True)
-        own = [f.name for f in dataclass_fields(returned) if f.name not in ("notes", "intervals")]
+        own = [f.name for f in dataclass_fields(returned) if f.name not in BESIDE]
         return {field_name: _promise(hints[field_name], field_name) for field_name in own}
     raise TypeError(f"a measure returns Annotated[Array, Field(...)] or a Result, not {returned!r}")
 

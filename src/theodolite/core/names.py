@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 
 def closest(word: str, choices: Iterable[str]) -> str:
@@ -33,3 +34,29 @@ def closest(word: str, choices: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(repr(name) for name in near)}?"
     return f"choose from: {', '.join(known)}" if known else "there are none"
+
+
+def fits(patterns: str | None, *names: str) -> bool:
+    """Tell whether one of some names fits one of some patterns.
+
+    Parameters
+    ----------
+    patterns : str or None
+        Patterns with ``*`` and ``?`` as in file names, separated by commas; None fits everything.
+    *names : str
+        The names.
+
+    Returns
+    -------
+    bool
+        True where one fits.
+
+    Examples
+    --------
+    >>> fits("*.mlp.*, head", "layers.0.mlp.up.weight")
+    True
+    >>> fits("*.mlp.*, head", "layers.0.attention.key.weight")
+    False
+    """
+    parts = ["*"] if patterns is None else [part.strip() for part in patterns.split(",")]
+    return any(fnmatchcase(name, part) for part in parts for name in names)

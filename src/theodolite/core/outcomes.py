@@ -51,6 +51,11 @@ class Outcome(Enum):
         "No candidate for xmin gives an exponent above 1.",
         "Read the stable or effective rank instead; the spectrum has no falling tail.",
     )
+    NO_BULK = (
+        "refused",
+        "Almost all eigenvalues stand out from whatever random bulk is fitted to the rest.",
+        "Read the power law or the effective rank instead; this spectrum is no noise with strong directions.",
+    )
     NEEDS_MATRIX = (
         "refused",
         "This measure looks at the matrix itself, and the view has only its eigenvalues.",
@@ -70,6 +75,26 @@ class Outcome(Enum):
         "note",
         "The fitted tail holds few eigenvalues, so the exponent is loose.",
         "Read the interval, not the number.",
+    )
+    HANGS_ON_LARGEST = (
+        "note",
+        "The number hangs on the largest eigenvalue alone, which resampling can repeat but not vary.",
+        "Read the interval as a lower bound on the doubt.",
+    )
+    NO_INTERVAL = (
+        "note",
+        "The measure declined on too many resamples for an interval.",
+        "Read the value alone.",
+    )
+    NO_NULL = (
+        "note",
+        "The null that was asked for gives no level to compare with here.",
+        "Read the value alone, or ask for another null: gaussian needs the shape, permuted needs the matrix.",
+    )
+    SMALL_BULK = (
+        "note",
+        "Fewer than half of the eigenvalues lie within the random bulk.",
+        "Read the count as 'most directions are no noise', and the power law for their shape.",
     )
     SMALL_SAMPLE_CONVENTION = (
         "note",

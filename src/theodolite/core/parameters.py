@@ -61,7 +61,7 @@ def takes_rng(function: Callable[..., Any]) -> bool:
     bool
         True where the signature has `rng`.
     """
-    return "rng" in inspect.signature(inspect.unwrap(function)).parameters
+    return "rng" in inspect.signature(function).parameters
 
 
 @functools.cache
@@ -160,6 +160,47 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
             raise ParameterError(f"{text!r} gives {key.strip()!r} twice")
         parameters[key.strip()] = _value(value.strip())
     return name, parameters
+
+
+def parse_nested(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Read a measure with wrappers around it as people type it.
+
+    Parameters
+    ----------
+    text : str
+        What `parse_call` reads, or a name with such a text in parentheses and parameters of its own behind it:
+        ``"with_interval(hill[k=20])[resamples=500]"``.
+
+    Returns
+    -------
+    list of (str, dict)
+        Names and parameters as `parse_call` gives them, from the outermost wrapper to the measure.
+
+    Raises
+    ------
+    ParameterError
+        If the text is not of this form.
+
+    Examples
+    --------
+    >>> parse_nested("with_interval(hill[k=20])[resamples=500]")
+    [('with_interval', {'resamples': 500}), ('hill', {'k': 20})]
+    """
+    name, opening, rest = text.partition("(")
+    if not opening or "[" in name:
+        return [parse_call(text)]
+    end, depth = -1, 1
+    for place, character in enumerate(rest):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            end = place
+            break
+    if end < 0:
+        raise ParameterError(f"{text!r} lacks a closing parenthesis; write with_interval(power_law)[resamples=500]")
+    behind = rest[end + 1 :].strip()
+    if behind and not behind.startswith("["):
+        raise ParameterError(f"{text!r}: {behind!r} is out of place; write with_interval(power_law)[resamples=500]")
+    return [parse_call(name + behind), *parse_nested(rest[:end])]
 
 
 def _split(inside: str) -> list[str]:

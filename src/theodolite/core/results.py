@@ -34,6 +34,25 @@ class Interval:
     se: Array | None = None
 
 
+@dataclass(frozen=True)
+class Chance:
+    """How a number stands against what chance gives.
+
+    Parameters
+    ----------
+    median : array, optional
+        The value that half of the draws from the null exceed.
+    percentile : float, optional
+        Percentage of the draws that the number exceeds, between 0 and 100.
+    p_value : float, optional
+        Of a test, in (0, 1]: against the null, two-sided; or, for a distance from a fitted law, of the fit.
+    """
+
+    median: Array | None = None
+    percentile: float | None = None
+    p_value: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """Base of every result with several fields; each field is an array or `Missing`.
@@ -44,14 +63,24 @@ class Result:
         Doubts about fields that stand.
     intervals : mapping of str to Interval
         Uncertainty of the fields that know theirs.
+    chances : mapping of str to Chance
+        Fields that were set against chance.
+    extra : mapping of str to array
+        Arrays that stand behind the fields; they are no fields, and no table holds them.
     """
 
     notes: tuple[Note, ...] = ()
     intervals: Mapping[str, Interval] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    chances: Mapping[str, Chance] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    extra: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}), hash=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         # A read-only mapping can't be pickled.
-        return {**self.__dict__, "intervals": dict(self.intervals)}
+        return {**self.__dict__, **{name: dict(getattr(self, name)) for name in ("intervals", "chances", "extra")}}
+
+
+BESIDE = frozenset({"notes", "intervals", "chances", "extra"})
+"""Names of what a `Result` holds beside its fields."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +95,14 @@ class Estimate:
         Its uncertainty.
     notes : tuple of Note
         Doubts about it.
+    chance : Chance, optional
+        How it stands against chance.
     """
 
     value: Array
     interval: Interval | None = None
     notes: tuple[Note, ...] = ()
+    chance: Chance | None = None
 
     def __float__(self) -> float:
         return float(self.value)
@@ -86,6 +118,7 @@ class FieldReading:
     value : float or None
         None where `missing` says why.
     se, low, high, level : float or None
+    chance, percentile, p_value : float or None
     missing : Missing or None
     note : Note or None
     """
@@ -96,6 +129,9 @@ class FieldReading:
     low: float | None = None
     high: float | None = None
     level: float | None = None
+    chance: float | None = None
+    percentile: float | None = None
+    p_value: float | None = None
     missing: Missing | None = None
     note: Note | None = None
 
@@ -117,19 +153,22 @@ def field_readings(result: Any, fields: Mapping[str, Any]) -> Iterator[FieldRead
     """
     if isinstance(result, Result):
         parts = {f.name: getattr(result, f.name) for f in dataclasses.fields(result)}
-        intervals, notes = result.intervals, {note.field: note for note in result.notes}
+        intervals, chances, doubts = result.intervals, result.chances, result.notes
     elif isinstance(result, Estimate):
         parts = {"value": result.value}
-        intervals = {"value": result.interval} if result.interval is not None else {}
-        notes = {note.field: note for note in result.notes}
+        intervals = {} if result.interval is None else {"value": result.interval}
+        chances = {} if result.chance is None else {"value": result.chance}
+        doubts = result.notes
     else:
-        parts, intervals, notes = {"value": result}, {}, {}
+        parts, intervals, chances, doubts = {"value": result}, {}, {}, ()
+    notes = {note.field: note for note in doubts}
     for name in fields:
         part = parts[name]
         if isinstance(part, Missing):
             yield FieldReading(name, None, missing=part)
             continue
-        yield FieldReading(name, number(part), **_uncertainty(intervals.get(name)), note=notes.get(name))
+        beside = {**_uncertainty(intervals.get(name)), **_standing(chances.get(name))}
+        yield FieldReading(name, number(part), **beside, note=notes.get(name))
 
 
 def _uncertainty(interval: Interval | None) -> dict[str, Any]:
@@ -137,6 +176,13 @@ def _uncertainty(interval: Interval | None) -> dict[str, Any]:
         return {}
     se = None if interval.se is None else number(interval.se)
     return {"se": se, "low": number(interval.low), "high": number(interval.high), "level": float(interval.level)}
+
+
+def _standing(chance: Chance | None) -> dict[str, Any]:
+    if chance is None:
+        return {}
+    median = None if chance.median is None else number(chance.median)
+    return {"chance": median, "percentile": chance.percentile, "p_value": chance.p_value}
 
 
 def number(value: Array) -> float:

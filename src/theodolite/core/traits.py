@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from theodolite.core.views import View
@@ -44,6 +44,8 @@ class Field:
         Moves about which nothing is promised.
     reads : str
         How to read it, in a few words.
+    goodness_of_fit : bool
+        Whether it is the distance between the data and the law that the measure fits; larger means a worse fit.
     """
 
     unit: str
@@ -53,6 +55,7 @@ class Field:
     varies: tuple[Move, ...] = ()
     unspecified: tuple[Move, ...] = ()
     reads: str = ""
+    goodness_of_fit: bool = False
 
     def __getstate__(self) -> dict[str, object]:
         # A read-only mapping can't be pickled.
@@ -94,6 +97,9 @@ class Traits:
         Key in the bibliography.
     fields : mapping of str to Field
         The numbers it gives; a scalar measure has the one field ``"value"``.
+    synthetic : callable or None
+        For a measure that fits a law: draws samples that follow the fit. It is called with the view, the result, the
+        parameters, the number of samples and a generator, and gives the samples, one ascending row each.
     """
 
     views: tuple[type[View], ...]
@@ -102,3 +108,4 @@ class Traits:
     version: int
     cite: str
     fields: Mapping[str, Field]
+    synthetic: Callable[..., Any] | None = None

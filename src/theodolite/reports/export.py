@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from theodolite.core.readings import Readings
-from theodolite.reports.questions import QUESTIONS, Judgement
+from theodolite.reports.questions import QUESTIONS, Judgement, asked
 from theodolite.reports.sections import citations
 from theodolite.reports.summary import summary
 
@@ -21,7 +21,7 @@ def export(readings: Readings) -> str:
     The keys:
 
     - ``schema``, ``theodolite``: version of this layout, and of the package that wrote it;
-    - ``rules``: for each question its ``key``, ``asks``, ``verdict`` and ``rule``;
+    - ``rules``: for each question that was asked its ``key``, ``asks``, ``verdict`` and ``rule``;
     - ``models``: for each model its ``model``, ``headline``, ``sentences``, ``counts`` (verdict to number of layers)
       and ``layers``: for each layer its ``target``, ``verdicts``, ``apart`` (why it isn't counted, or an empty string)
       and ``answers``, question's key to ``holds`` (true, false, or null for undecided) and ``checks``, the rule's
@@ -39,22 +39,25 @@ def export(readings: Readings) -> str:
     str
         One JSON object, indented.
     """
+    told = summary(readings)
+    questions = {*asked(()), *(question for one in told for question in one.questions)}
     value = {
         "schema": SCHEMA,
         "theodolite": version("theodolite"),
         "rules": [
             {"key": question.key, "asks": question.asks, "verdict": question.verdict, "rule": question.rule}
             for question in QUESTIONS
+            if question in questions
         ],
         "models": [
             {
-                "model": told.model,
-                "headline": told.headline,
-                "sentences": list(told.sentences),
-                "counts": dict(told.verdicts),
-                "layers": [_layer(judgement) for judgement in told.judgements],
+                "model": one.model,
+                "headline": one.headline,
+                "sentences": list(one.sentences),
+                "counts": dict(one.verdicts),
+                "layers": [_layer(judgement) for judgement in one.judgements],
             }
-            for told in summary(readings)
+            for one in told
         ],
         "citations": [
             {"key": source.key, "text": source.text, "for": list(names)} for source, names in citations(readings)

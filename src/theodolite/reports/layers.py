@@ -11,6 +11,9 @@ from theodolite.core.outcomes import Outcome
 from theodolite.core.readings import Readings
 from theodolite.core.rows import MODEL, ReadingRow, TargetRow
 
+COUNTED = ("dimensions", "eigenvalues", "traps")
+"""Units of numbers that count: whole ones are written without decimals."""
+
 
 @dataclass(frozen=True)
 class Layer:

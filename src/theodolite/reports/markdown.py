@@ -7,9 +7,25 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from theodolite.core.readings import Readings
 from theodolite.reports import sections
-from theodolite.reports.layers import number_text
-from theodolite.reports.questions import Judgement, percentile_text
+from theodolite.reports.answers import percentile_text
+from theodolite.reports.layers import COUNTED, number_text
+from theodolite.reports.questions import Judgement
 from theodolite.reports.summary import Summary, summary
+
+COLUMNS = (
+    ("power_law.alpha", "alpha"),
+    ("power_law.distance", "distance"),
+    ("stable_rank", "stable rank"),
+    ("effective_rank", "effective rank"),
+)
+"""Readings of the table of layers, with their headings..."""
+
+WHERE_READ = (
+    ("marchenko_pastur.spikes", "spikes"),
+    ("marchenko_pastur.soft_rank", "soft rank"),
+    ("correlation_traps.count", "traps"),
+)
+"""...and those that have a column only where they were read."""
 
 MOST_FLAGGED = 20
 """Layers of one finding that are written out before the rest is counted."""
@@ -76,22 +92,25 @@ def _model(readings: Readings, told: Summary) -> Iterator[str]:
 def _layers(told: Summary) -> Iterator[str]:
     if not told.judgements:
         return
-    head = ("layer", "verdict", "role", "block", "shape", "alpha", "distance", "stable rank", "effective rank")
+    read = {name for judgement in told.judgements for name in judgement.layer.rows}
+    columns = (*COLUMNS, *(column for column in WHERE_READ if column[0] in read))
+    head = ("layer", "verdict", "role", "block", "shape", *(title for _, title in columns))
     yield from ("## Layers", "", "Behind each value, its percentile of chance.", "")
-    yield from _table(head, (_row(judgement) for judgement in told.judgements))
+    yield from _table(head, (_row(judgement, [name for name, _ in columns]) for judgement in told.judgements))
     yield ""
 
 
-def _row(judgement: Judgement) -> list[str]:
+def _row(judgement: Judgement, names: Sequence[str]) -> list[str]:
     layer = judgement.layer
     verdict = ", ".join(judgement.verdicts) + (f" (apart: {judgement.apart})" if judgement.apart else "")
     block = "" if layer.target.block is None else str(layer.target.block)
-    names = ("power_law.alpha", "power_law.distance", "stable_rank", "effective_rank")
     cells = [_code(layer.name), verdict, layer.target.role, block, layer.shape_text]
     for name in names:
         row = layer.rows.get(name)
         behind = "" if row is None or row.percentile is None else f" ({percentile_text(row.percentile)})"
-        cells.append(f"{number_text(layer.value(name))}{behind}")
+        value = layer.value(name)
+        counts = row is not None and value is not None and row.unit in COUNTED and value.is_integer()
+        cells.append(f"{value:.0f}{behind}" if counts else f"{number_text(value)}{behind}")
     return cells
 
 

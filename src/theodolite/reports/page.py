@@ -13,11 +13,12 @@ from typing import Any
 
 from theodolite.core.readings import Readings
 from theodolite.reports import sections
+from theodolite.reports.answers import RESOLUTION
 from theodolite.reports.charts.theme import DARK, LIGHT, SHAPES
 from theodolite.reports.layers import number_text
 from theodolite.reports.payload import payload, script_json
-from theodolite.reports.questions import RESOLUTION, VERDICTS, Judgement
-from theodolite.reports.summary import Summary, summary
+from theodolite.reports.questions import TRAP, VERDICTS, Judgement
+from theodolite.reports.summary import Summary, offered_verdicts, summary
 
 SCRIPTS = ("elements.js", "state.js", "charts.js", "layer.js", "table.js", "start.js")
 """The page's code, in order; one module together with the Vega bundle."""
@@ -37,8 +38,9 @@ def page(readings: Readings) -> str:
         The page: styles, code and data inside, under a content security policy that lets nothing else in.
     """
     told = summary(readings)
-    style = _template("page.css.jinja").render(light=LIGHT.colours(), dark=DARK.colours()).strip()
+    style = _template("page.css.jinja").render(light=LIGHT.colours(), dark=DARK.colours(), verdicts=VERDICTS).strip()
     script = inline_script(bundle())
+    read = {row.measure for row in readings.rows}
     text: str = _template("page.html.jinja").render(
         title=_title(told),
         models=[_model(readings, one) for one in told],
@@ -49,7 +51,10 @@ def page(readings: Readings) -> str:
         data=_safe(script_json(payload(readings, told))),
         shapes=dict(zip(VERDICTS, SHAPES.values(), strict=True)),
         verdicts=VERDICTS,
+        offered=offered_verdicts(told),
         resolution=RESOLUTION,
+        bulk="marchenko_pastur" in read,
+        traps=TRAP.needs in read,
     )
     return text
 

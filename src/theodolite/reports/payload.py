@@ -12,6 +12,7 @@ import altair as alt
 from theodolite.catalogue import measures
 from theodolite.core.outcomes import Outcome
 from theodolite.core.readings import Readings
+from theodolite.reports.answers import RESOLUTION
 from theodolite.reports.charts import (
     Quantity,
     depth_chart,
@@ -22,16 +23,20 @@ from theodolite.reports.charts import (
     verdict_map,
 )
 from theodolite.reports.charts.rows import APART_FROM_DEPTH, places, roles_of
+from theodolite.reports.charts.spectrum import spikes_text
 from theodolite.reports.charts.theme import SHAPES, VARIABLES, vega_config
-from theodolite.reports.layers import Layer
-from theodolite.reports.questions import QUESTIONS, RESOLUTION, VERDICTS, Judgement
-from theodolite.reports.summary import Summary
+from theodolite.reports.layers import COUNTED, Layer
+from theodolite.reports.questions import QUESTIONS, VERDICTS, Judgement
+from theodolite.reports.summary import Summary, offered_verdicts
 
 COLUMNS = (
     ("power_law.alpha", "alpha", False),
     ("power_law.distance", "distance", False),
     ("stable_rank", "stable rank", False),
     ("effective_rank", "effective rank / n", True),
+    ("marchenko_pastur.spikes", "spikes", False),
+    ("marchenko_pastur.soft_rank", "soft rank", False),
+    ("correlation_traps.count", "traps", False),
     ("spectral_norm", "spectral norm", False),
     ("frobenius_norm", "Frobenius norm", False),
 )
@@ -64,6 +69,7 @@ def payload(readings: Readings, told: Sequence[Summary]) -> dict[str, Any]:
     return {
         "verdicts": list(VERDICTS),
         "shapes": list(SHAPES.values()),
+        "offered": [VERDICTS.index(verdict) for verdict in offered_verdicts(told)],
         "questions": [{"asks": question.asks, "verdict": question.verdict} for question in QUESTIONS],
         "models": _models(told),
         "roles": roles_of(judgements),
@@ -140,7 +146,8 @@ def _layer(judgement: Judgement) -> dict[str, Any]:
         "verdicts": [VERDICTS.index(verdict) for verdict in judgement.verdicts],
         "apart": judgement.apart,
         "answers": [
-            [answer.holds, [[check.holds, check.says] for check in answer.checks]] for answer in judgement.answers
+            [QUESTIONS.index(answer.question), answer.holds, [[check.holds, check.says] for check in answer.checks]]
+            for answer in judgement.answers
         ],
     }
 
@@ -154,7 +161,8 @@ def _columns(layers: Sequence[Layer]) -> dict[str, Any]:
         first = next(row for row in rows if row is not None)
         field = known[first.measure].traits.fields.get(first.field) if first.measure in known else None
         column: dict[str, Any] = {"unit": first.unit, "reads": field.reads if field else ""}
-        for part in ("value", "low", "high", "chance", "percentile"):
+        column |= {"counts": True} if first.unit in COUNTED else {}
+        for part in ("value", "low", "high", "chance", "percentile", "p_value"):
             numbers = [None if row is None else _rounded(getattr(row, part), "reading") for row in rows]
             if any(number is not None for number in numbers):
                 column[part] = numbers
@@ -171,14 +179,23 @@ def _spectrum(readings: Readings, layer: Layer) -> dict[str, Any] | None:
     data = spectrum_data(readings, layer)
     if data is None:
         return None
+    curves: dict[str, Sequence[tuple[float, float]]] = {
+        "points": list(zip(data.eigenvalues, data.ranks, strict=True)),
+        "tail": data.tail,
+        "chance": data.chance,
+    }
+    bulk: dict[str, Any] = {}
+    if data.bulk is not None:
+        curves["bulk"] = data.bulk.curve
+        bulk = {
+            "edge": _rounded(data.bulk.edge, "spectrum"),
+            "spikes": data.bulk.spikes,
+            "says": spikes_text(data.bulk.spikes),
+        }
     return {
         name: [[_rounded(x, "spectrum") for x, _ in pairs], [_rounded(y, "spectrum") for _, y in pairs]]
-        for name, pairs in (
-            ("points", list(zip(data.eigenvalues, data.ranks, strict=True))),
-            ("tail", data.tail),
-            ("chance", data.chance),
-        )
-    }
+        for name, pairs in curves.items()
+    } | bulk
 
 
 def _rounded(number: float | None, what: str) -> float | int | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from theodolite.core.readings import Readings
 from theodolite.core.rows import ReadingRow
+from theodolite.reports.answers import ROUNDING, Answer, Check, Question, percentile_text
 from theodolite.reports.layers import Layer, layers_of, number_text
 
 CENTRAL = (1.0, 99.0)
@@ -20,9 +22,6 @@ Two quantities in their central 98 % and a third above its lowest 1 % are jointl
 matrices with Gaussian and with uniform entries, 64 × 64 to 512 × 2048, all three hold for 95.1 to 96.3 % of them.
 """
 
-RESOLUTION = 0.5
-"""Chance levels are known down to this percentile and stop there, so that 0.5 says "0.5 or lower"."""
-
 HEAVY_ALPHA = 2.0
 """A power law with a smaller exponent has no finite mean (as a density of eigenvalues)."""
 
@@ -32,6 +31,12 @@ the largest shapes, so that 1 says "1 or lower")..."""
 
 LOW_RANK_SHARE = 0.5
 """...and it has to be below this share of the number of eigenvalues to matter."""
+
+TRAP_SHUFFLES = 20
+"""Shuffles of a layer's entries that it takes at least to call something a trap..."""
+
+TRAP_PERSISTENCE = 0.95
+"""...and the share of them in which it has to stand out, as `correlation_traps` counts."""
 
 SMALLEST_SIDE = 64
 """Matrices with a smaller side below this are named apart: too few eigenvalues to judge a tail."""
@@ -43,124 +48,12 @@ NO_FINDING = "no finding"
 UNANSWERED = "not judged"
 
 
-@dataclass(frozen=True)
-class Check:
-    """One comparison that a rule makes.
-
-    Attributes
-    ----------
-    reading : str
-        Name of the reading it looks at.
-    says : str
-        What was seen and what it was compared with.
-    holds : bool or None
-        None where the number it needs is missing; `says` is then the reason.
-    """
-
-    reading: str
-    says: str
-    holds: bool | None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one question found in one layer.
-
-    Attributes
-    ----------
-    question : Question
-        The question.
-    checks : tuple of Check
-        The rule's comparisons; all have to hold.
-    """
-
-    question: Question
-    checks: tuple[Check, ...]
-
-    @property
-    def holds(self) -> bool | None:
-        """True: the verdict stands. False: one comparison fails. None: undecided, since a number is missing."""
-        if any(check.holds is False for check in self.checks):
-            return False
-        return None if any(check.holds is None for check in self.checks) else True
-
-    @property
-    def reason(self) -> str:
-        """Why it is undecided; empty where it is decided."""
-        return next((check.says for check in self.checks if check.holds is None), "") if self.holds is None else ""
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question that is put to every layer.
-
-    Attributes
-    ----------
-    key : str
-        Short name.
-    asks : str
-        The question in words.
-    verdict : str
-        What a layer is called where the answer is yes.
-    counted : tuple of (str, str)
-        What one layer does, and what several do, where the answer is yes.
-    rule : str
-        The rule in words, with its constants.
-    reads : str
-        What a yes may mean, and what it doesn't.
-    checks : callable
-        The rule: a layer to its comparisons.
-    """
-
-    key: str
-    asks: str
-    verdict: str
-    counted: tuple[str, str]
-    rule: str
-    reads: str
-    checks: Callable[[Layer], tuple[Check, ...]]
-
-    def __call__(self, layer: Layer) -> Answer:
-        """Put the question to a layer."""
-        return Answer(self, self.checks(layer))
-
-
-_ROUNDING = 1e-9  # the outermost percentile comes back from a normal quantile and its inverse
-
-
-def percentile_text(percentile: float | None) -> str:
-    """Write a percentile of chance, with a sign where it stands for all beyond.
-
-    Parameters
-    ----------
-    percentile : float or None
-        From 0 to 100; None gives a dash.
-
-    Returns
-    -------
-    str
-        The text.
-
-    Examples
-    --------
-    >>> percentile_text(42.3), percentile_text(0.5), percentile_text(99.5), percentile_text(1.21)
-    ('42', '≤ 0.5', '≥ 99.5', '1.2')
-    """
-    if percentile is None:
-        return "–"
-    if percentile <= RESOLUTION + _ROUNDING:
-        return f"≤ {percentile:.1f}"
-    if percentile >= 100 - RESOLUTION - _ROUNDING:
-        return f"≥ {percentile:.1f}"
-    return f"{percentile:.1f}" if not 10 <= percentile <= 90 else f"{percentile:.0f}"
-
-
 def _within_chance(layer: Layer, name: str, label: str) -> Check:
     row = layer.rows.get(name)
     if row is None or row.value is None or row.percentile is None:
         return Check(name, layer.why_missing(name, "percentile"), None)
     low, high = CENTRAL
-    inside = low + _ROUNDING < row.percentile < high - _ROUNDING
+    inside = low + ROUNDING < row.percentile < high - ROUNDING
     bounds = "" if inside else f", outside {low:g} to {high:g}"
     return Check(name, f"{label} {number_text(row.value)} {_chance_text(row)}{bounds}", inside)
 
@@ -175,7 +68,7 @@ def _untrained(layer: Layer) -> tuple[Check, ...]:
     if row is None or row.value is None or row.percentile is None:
         outlier = Check("stable_rank", layer.why_missing("stable_rank", "percentile"), None)
     else:
-        none = row.percentile > OUTLIER_PERCENTILE + _ROUNDING
+        none = row.percentile > OUTLIER_PERCENTILE + ROUNDING
         says = f"{'no outlier' if none else 'an outlier'}: stable rank {number_text(row.value)} {_chance_text(row)}"
         outlier = Check("stable_rank", says, none)
     return (
@@ -222,9 +115,30 @@ def _low_rank(layer: Layer) -> tuple[Check, ...]:
     )
     if row.percentile is None:
         return (share, Check(name, layer.why_missing(name, "percentile"), None))
-    rare = row.percentile <= LOW_RANK_PERCENTILE + _ROUNDING
+    rare = row.percentile <= LOW_RANK_PERCENTILE + ROUNDING
     says = f"it {_chance_text(row)}, {'not above' if rare else 'above'} {LOW_RANK_PERCENTILE:g}"
     return (share, Check(name, says, rare))
+
+
+def _trap(layer: Layer) -> tuple[Check, ...]:
+    name = "correlation_traps.count"
+    row = layer.rows.get(name)
+    if row is None or row.value is None:
+        return (Check(name, layer.why_missing(name), None),)
+    asked = json.loads(row.params)
+    if asked.get("convention") == "weightwatcher":
+        only = "under the convention of WeightWatcher a single shuffle decides"
+        return (Check(name, f"{only}, fewer than {TRAP_SHUFFLES}", None),)
+    shuffles = int(asked.get("shuffles", 0))
+    if shuffles < TRAP_SHUFFLES:
+        made = f"{shuffles or 'an unknown number of'} {'shuffle' if shuffles == 1 else 'shuffles'}"
+        return (Check(name, f"traps were looked for in {made}; the rule asks for {TRAP_SHUFFLES}", None),)
+    count = int(row.value)
+    found = f"{count or 'no'} {'eigenvalues stand' if count > 1 else 'eigenvalue stands'} out of the bulk"
+    strength = layer.value("correlation_traps.strength")
+    largest = "" if strength is None else f"; the largest lies at {number_text(strength)} × its edge (median)"
+    persistent = f"in at least {100 * TRAP_PERSISTENCE:g} % of {shuffles} shuffles"
+    return (Check(name, f"{found} {persistent}{largest}", count > 0),)
 
 
 LOOKS_UNTRAINED = Question(
@@ -262,7 +176,21 @@ LOW_RANK = Question(
     _low_rank,
 )
 
-QUESTIONS = (LOOKS_UNTRAINED, HEAVIER_THAN_2, LOW_RANK)
+TRAP = Question(
+    "trap",
+    "Which layers hold traps?",
+    "trap",
+    ("holds a trap", "hold traps"),
+    f"After all entries were put into random order, at least one eigenvalue still stands out of the random bulk: in at "
+    f"least {100 * TRAP_PERSISTENCE:g} % of at least {TRAP_SHUFFLES} seeded shuffles.",
+    "Single entries grew so large that each is a direction of its own, whatever it connects. It may be a feature, such "
+    "as an outlier channel; as an accident it comes from a learning rate that was too high, or from overfitting.",
+    _trap,
+    needs="correlation_traps",
+)
+
+QUESTIONS = (LOOKS_UNTRAINED, HEAVIER_THAN_2, LOW_RANK, TRAP)
+"""Every question; those that need a certain measure are asked only of models in which it was read."""
 
 VERDICTS = (*(question.verdict for question in QUESTIONS), NO_FINDING, UNANSWERED)
 """Every verdict, in the order in which a layer with several is shown."""
@@ -277,7 +205,7 @@ class Judgement:
     layer : Layer
         The layer.
     answers : tuple of Answer
-        One for each question, in their order.
+        One for each question that was asked of its model, in their order.
     apart : str
         Why the layer is named apart and not counted; empty for the others.
     """
@@ -324,6 +252,40 @@ def apart_because(layer: Layer) -> str:
     return ""
 
 
+def asked(layers: Iterable[Layer]) -> tuple[Question, ...]:
+    """Choose the questions that are asked of a model.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        Its layers.
+
+    Returns
+    -------
+    tuple of Question
+        Those that need no certain measure, and those whose measure was read in one layer at least.
+    """
+    read = {row.measure for layer in layers for row in layer.rows.values()}
+    return tuple(question for question in QUESTIONS if not question.needs or question.needs in read)
+
+
+def verdicts_of(questions: Iterable[Question]) -> tuple[str, ...]:
+    """List the verdicts that some questions can lead to.
+
+    Parameters
+    ----------
+    questions : iterable of Question
+        The questions that were asked.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `VERDICTS`.
+    """
+    possible = {question.verdict for question in questions}
+    return tuple(verdict for verdict in VERDICTS if verdict in possible or verdict in (NO_FINDING, UNANSWERED))
+
+
 def judge(readings: Readings | Iterable[Layer], model: str | None = None) -> tuple[Judgement, ...]:
     """Put every question to every layer.
 
@@ -346,4 +308,15 @@ def judge(readings: Readings | Iterable[Layer], model: str | None = None) -> tup
     ()
     """
     layers = layers_of(readings, model) if isinstance(readings, Readings) else tuple(readings)
-    return tuple(Judgement(layer, tuple(ask(layer) for ask in QUESTIONS), apart_because(layer)) for layer in layers)
+    by_model: dict[tuple[str, str], list[Layer]] = {}
+    for layer in layers:
+        by_model.setdefault(_model(layer), []).append(layer)
+    questions = {model: asked(of) for model, of in by_model.items()}
+    return tuple(
+        Judgement(layer, tuple(ask(layer) for ask in questions[_model(layer)]), apart_because(layer))
+        for layer in layers
+    )
+
+
+def _model(layer: Layer) -> tuple[str, str]:
+    return layer.target.model, layer.target.convention

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from theodolite.core.readings import Readings
 from theodolite.core.rows import MODEL
+from theodolite.reports.answers import Question
 from theodolite.reports.layers import model_names
-from theodolite.reports.questions import NO_FINDING, QUESTIONS, UNANSWERED, VERDICTS, Judgement, judge
+from theodolite.reports.questions import NO_FINDING, UNANSWERED, Judgement, asked, judge, verdicts_of
 
 MOST_NAMED = 3
 """Layers that a sentence names before it counts the rest."""
@@ -43,27 +45,32 @@ class Summary:
         """The layers that are named apart."""
         return tuple(judgement for judgement in self.judgements if judgement.apart)
 
+    @cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions that were asked."""
+        return asked(judgement.layer for judgement in self.judgements)
+
     @property
     def verdicts(self) -> Mapping[str, int]:
-        """How many layers earn each verdict; one with two findings counts under both."""
+        """How many layers earn each verdict that they could; one with two findings counts under both."""
         counts = Counter(verdict for judgement in self.counted for verdict in judgement.verdicts)
-        return {verdict: counts[verdict] for verdict in VERDICTS}
+        return {verdict: counts[verdict] for verdict in verdicts_of(self.questions)}
 
     @property
     def headline(self) -> str:
         """The answer in one sentence."""
-        return _headline(len(self.counted), self.verdicts)
+        return _headline(len(self.counted), self.questions, self.verdicts)
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """One sentence for each question that found something, then who is named apart and what wasn't measured."""
         said = []
-        for question in QUESTIONS:
+        for question in self.questions:
             flagged = [judgement for judgement in self.counted if question.verdict in judgement.verdicts]
             if flagged:
                 said.append(f"{question.verdict.capitalize()}: {named(flagged)}.")
         open_ones = [answer for judgement in self.counted for answer in judgement.answers if answer.holds is None]
-        for question in QUESTIONS:
+        for question in self.questions:
             reasons = Counter(answer.reason for answer in open_ones if answer.question is question)
             if reasons:
                 reason = reasons.most_common(1)[0][0]
@@ -113,6 +120,22 @@ def summary(readings: Readings) -> tuple[Summary, ...]:
     return tuple(found)
 
 
+def offered_verdicts(told: Sequence[Summary]) -> tuple[str, ...]:
+    """List the verdicts that the questions asked of some models can lead to.
+
+    Parameters
+    ----------
+    told : sequence of Summary
+        The models.
+
+    Returns
+    -------
+    tuple of str
+        In the order in which a layer with several is shown.
+    """
+    return verdicts_of((*asked(()), *(question for one in told for question in one.questions)))
+
+
 def named(judgements: Sequence[Judgement], most: int = MOST_NAMED) -> str:
     """Name layers until it gets long.
 
@@ -140,12 +163,12 @@ def _of(count: int, total: int) -> str:
     return f"{count} of {total} layers"
 
 
-def _headline(total: int, counts: Mapping[str, int]) -> str:
+def _headline(total: int, questions: Sequence[Question], counts: Mapping[str, int]) -> str:
     if not total:
         return "No layer could be judged."
     clauses = [
         f"{counts[question.verdict]} {question.counted[counts[question.verdict] > 1]}"
-        for question in QUESTIONS
+        for question in questions
         if counts[question.verdict]
     ]
     open_ones = counts[UNANSWERED]

@@ -77,7 +77,8 @@ def unfold(kernel: Kernel) -> Matrix:
     if not kernel.turned:
         return Cut(kernel.source, (range(out),), (range(width),), role="conv", view="unfold", width=width)
     put_right = partial(_unfolded, groups=kernel.groups or 1)
-    return Rearranged(kernel.source, put_right, (out, width), kernel.source.dtype, "conv", "unfold")
+    restore = partial(_stored, kernel=kernel)
+    return Rearranged(kernel.source, put_right, (out, width), kernel.source.dtype, "conv", "unfold", restore)
 
 
 def slices(kernel: Kernel) -> Matrix:
@@ -95,7 +96,8 @@ def slices(kernel: Kernel) -> Matrix:
     """
     shape = (math.prod(kernel.sizes), *kernel.sides)
     put_right = partial(_sliced, turned=kernel.turned, groups=kernel.groups or 1)
-    return Rearranged(kernel.source, put_right, shape, kernel.source.dtype, "conv", "slices")
+    restore = partial(_restacked, kernel=kernel)
+    return Rearranged(kernel.source, put_right, shape, kernel.source.dtype, "conv", "slices", restore)
 
 
 def operator(kernel: Kernel, input_size: int) -> Matrix:
@@ -226,6 +228,20 @@ def _unfolded(stored: NDArray[Any], groups: int) -> NDArray[Any]:
 def _sliced(stored: NDArray[Any], turned: bool, groups: int) -> NDArray[Any]:
     kernel = _channels_first(stored, turned, groups)
     return np.ascontiguousarray(np.moveaxis(kernel.reshape(*kernel.shape[:2], -1), 2, 0))
+
+
+def _stored(matrix: NDArray[Any], kernel: Kernel) -> NDArray[Any]:
+    """Bring a matrix or stack of out x in/groups x sizes back to the stored layout."""
+    out, seen = kernel.sides
+    whole = matrix.reshape(out, seen, *kernel.sizes)
+    if not kernel.turned:
+        return whole
+    groups = kernel.groups or 1
+    return whole.reshape(groups, out // groups, seen, *kernel.sizes).swapaxes(1, 2).reshape(kernel.source.shape)
+
+
+def _restacked(stack: NDArray[Any], kernel: Kernel) -> NDArray[Any]:
+    return _stored(np.moveaxis(stack, 0, 2), kernel)
 
 
 def squeezed(shape: Sequence[int]) -> tuple[int, ...]:

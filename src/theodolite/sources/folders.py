@@ -11,9 +11,11 @@ from theodolite.sources.errors import CheckpointError, shown
 from theodolite.sources.untrusted_json import read_object
 
 CONFIG_LIMIT = 16_000_000
+COMPANION_LIMIT = 64_000_000
 _CONFIG_DEPTH = 64
 _STEMS = ("model", "pytorch_model", "adapter_model", "diffusion_pytorch_model")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt", ".tar", ".npz", ".npy")
+_OTHER_WEIGHTS = (".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".gguf", ".tflite", ".mlmodel", ".pb", ".data")
 _NOT_WEIGHTS = frozenset({"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state.pth"})
 _REVISION = re.compile(r"[0-9a-f]{40}")
 
@@ -126,6 +128,58 @@ def model_name(path: Path) -> str:
     for suffix in (".index.json", *_WEIGHT_SUFFIXES, *_WEIGHT_SUFFIXES):
         name = name[: -len(suffix)] if name.lower().endswith(suffix) and len(name) > len(suffix) else name
     return name
+
+
+def homes(folder: Path) -> list[Path]:
+    """Name the folders that files of a model folder may really lie in.
+
+    Parameters
+    ----------
+    folder : Path
+        The model folder.
+
+    Returns
+    -------
+    list of Path
+        Its own, and the blobs of a Hugging Face cache; links to any other place are not followed.
+    """
+    found = [folder.resolve()]
+    if folder.parent.name == "snapshots" and re.match(r"(models|datasets|spaces)--", folder.parent.parent.name):
+        found.append((folder.parent.parent / "blobs").resolve())
+    return found
+
+
+def companions(folder: Path | None) -> dict[str, Path]:
+    """Find what lies beside the weights and belongs to the model: configuration, tokenizer, licence.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The model folder.
+
+    Returns
+    -------
+    dict of str to Path
+        By name relative to the folder: small files that hold no weights, and those of its folders (``1_Pooling``);
+        hidden ones and links to other places are passed over.
+    """
+    if folder is None:
+        return {}
+    allowed = homes(folder)
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]
+    found = {}
+    for home in (folder, *(path for path in inner if not path.name.startswith("."))):
+        for path in sorted(home.iterdir()):
+            if not path.is_file() or path.name.startswith(".") or _holds_weights(path):
+                continue
+            if path.stat().st_size <= COMPANION_LIMIT and any(path.resolve().is_relative_to(at) for at in allowed):
+                found[path.relative_to(folder).as_posix()] = path
+    return found
+
+
+def _holds_weights(path: Path) -> bool:
+    name = path.name.lower()
+    return name.endswith((*_WEIGHT_SUFFIXES, ".index.json", *_OTHER_WEIGHTS)) or path.name in _NOT_WEIGHTS
 
 
 def _where_else(folder: Path) -> str:

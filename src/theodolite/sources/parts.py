@@ -35,6 +35,8 @@ class Matrix(ABC):
         What the matrix does in its network.
     view : str
         ``"matrix"``, or how a convolution's kernel became one: ``"unfold"``, ``"slices"``, ``"fft"``.
+    positions : int
+        Kernel positions side by side in each row of an unfolded convolution; 1 for everything else.
     """
 
     shape: tuple[int, ...]
@@ -64,6 +66,18 @@ class Matrix(ABC):
         """
         return math.prod(self.shape)
 
+    @property
+    def positions(self) -> int:
+        """Number of kernel positions that stand side by side in each row, the innermost running fastest.
+
+        Returns
+        -------
+        int
+            1 but for an unfolded convolution.
+        """
+        source = getattr(self, "source", None)
+        return 1 if source is None or self.view != "unfold" else math.prod(source.shape[2:])
+
     @abstractmethod
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
         """Read entries ``start:stop`` of the first axis.
@@ -78,6 +92,32 @@ class Matrix(ABC):
         numpy.ndarray
             The entries.
         """
+
+    def put_back(self, values: NDArray[Any], stored: NDArray[Any]) -> None:
+        """Write a matrix of this shape into an array of the tensor's shape, where this one lies in it.
+
+        It undoes reading: what was read and put back leaves the array as it was. Values are cast to the array's type.
+
+        Parameters
+        ----------
+        values : numpy.ndarray
+            The matrix, out x in.
+        stored : numpy.ndarray
+            An array in the tensor's stored layout, which is changed; C-ordered.
+
+        Raises
+        ------
+        ValueError
+            If this way of looking at the tensor cannot be undone, or a shape is wrong.
+        """
+        if values.shape != self.shape:
+            raise ValueError(f"values: got shape {values.shape}; the matrix has {self.shape}")
+        if not stored.flags.c_contiguous:
+            raise ValueError("stored: expected a C-ordered array")
+        self._put_back(values, stored)
+
+    def _put_back(self, values: NDArray[Any], stored: NDArray[Any]) -> None:  # noqa: ARG002 - for those that can
+        raise ValueError(f"the view {self.view!r} of a {self.role} cannot be turned back into the tensor")
 
     def __getitem__(self, key: slice) -> NDArray[np.generic]:
         start, stop, step = row_bounds(key, self.shape[0])
@@ -164,6 +204,17 @@ class Cut(Matrix):
             block[:, first:last] = self._table(_within(self.rows_of, first, last), columns).T
         return block
 
+    def _put_back(self, values: NDArray[Any], stored: NDArray[Any]) -> None:
+        table = stored.reshape(-1, self._columns)
+        values = values.T if self.turned else values
+        first = 0
+        for rows in self.rows_of:
+            block, begin = values[first : first + len(rows)], 0
+            for columns in self.columns_of:
+                table[_slice(rows), _slice(columns)] = block[:, begin : begin + len(columns)]
+                begin += len(columns)
+            first += len(rows)
+
     @property
     def _columns(self) -> int:
         return self.width or self.source.shape[-1]
@@ -198,6 +249,8 @@ class Rearranged(Matrix):
         What the matrix does.
     view : str
         See `Matrix`.
+    restore : callable, optional
+        Module-level function (or `functools.partial` of one) from the matrix back to the tensor.
     """
 
     source: StoredTensor
@@ -206,6 +259,7 @@ class Rearranged(Matrix):
     dtype: np.dtype[np.generic]
     role: str = "other"
     view: View = "matrix"
+    restore: Callable[[NDArray[Any]], NDArray[Any]] | None = None
 
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
         """Read the tensor, rearrange it and take rows.
@@ -221,6 +275,12 @@ class Rearranged(Matrix):
             The rows.
         """
         return self.rearrange(self.source.read())[start:stop]
+
+    def _put_back(self, values: NDArray[Any], stored: NDArray[Any]) -> None:
+        if self.restore is None:
+            super()._put_back(values, stored)
+        else:
+            stored[...] = self.restore(values).reshape(stored.shape)
 
 
 def table_rows(source: StoredTensor, columns: int, wanted: range) -> NDArray[np.generic]:

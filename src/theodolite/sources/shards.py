@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from theodolite.sources.errors import CheckpointError, shown
+from theodolite.sources.folders import homes
 from theodolite.sources.formats import format_of
 from theodolite.sources.opened import SourceFile
 from theodolite.sources.record import Contents, Record
@@ -85,7 +86,7 @@ def _shard_path(shard: str, index: Path, tensor: str) -> Path:
             tensor=tensor,
             remedy="Fetch the missing file into the folder of the index.",
         )
-    if not any(path.resolve().is_relative_to(home) for home in _homes(index)):
+    if not any(path.resolve().is_relative_to(home) for home in homes(index.parent)):
         raise CheckpointError(
             f"the shard {shown(shard)!r} is a link to a place outside the checkpoint's folder",
             file=index,
@@ -93,15 +94,6 @@ def _shard_path(shard: str, index: Path, tensor: str) -> Path:
             remedy="Put the file itself into the folder.",
         )
     return path
-
-
-def _homes(index: Path) -> list[Path]:
-    """Folders that shards may lie in: the index's own, and the blobs of a Hugging Face cache."""
-    folder = index.parent
-    homes = [folder.resolve()]
-    if folder.parent.name == "snapshots" and re.match(r"(models|datasets|spaces)--", folder.parent.parent.name):
-        homes.append((folder.parent.parent / "blobs").resolve())
-    return homes
 
 
 def _read_shard(path: Path) -> Contents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from theodolite.sources.record import Contents, Record
@@ -15,6 +15,7 @@ _KNOWN_LAYERS = frozenset(
         *("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"),
     }
 )
+NOT_SAVED = "buffer, not a weight; not saved with the model"
 _NORMS = ("Norm", "Norm1d", "Norm2d", "Norm3d")
 
 
@@ -38,8 +39,10 @@ def read_module(module: Any) -> Contents:
         groups = groups if isinstance(groups, int) else None
         for name, tensor in layer.named_parameters(recurse=False, remove_duplicate=False):
             records.append(_record(f"{prefix}{name}", tensor, kind, groups))
+        unsaved: Collection[str] = getattr(layer, "_non_persistent_buffers_set", frozenset())
         for name, tensor in layer.named_buffers(recurse=False, remove_duplicate=False):
-            records.append(_record(f"{prefix}{name}", tensor, kind, groups, "buffer, not a weight"))
+            reason = NOT_SAVED if name in unsaved else "buffer, not a weight"
+            records.append(_record(f"{prefix}{name}", tensor, kind, groups, reason))
     return Contents(records, "module", config=_config(module))
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.sources.anatomy import Anatomy, module_of
 from theodolite.sources.convolutions import Kernel, operator, slices, squeezed, unfold, without_operator
 from theodolite.sources.errors import CheckpointError
+from theodolite.sources.heads import heads_to_rows, rows_to_heads
 from theodolite.sources.listing import listed_because
 from theodolite.sources.packing import Cutting, Piece, cutting
 from theodolite.sources.parts import Cut, Matrix, Rearranged
@@ -41,6 +41,8 @@ class Weight:
     ----------
     name : str
         Its name as stored, without a uniform ``module.`` prefix and without the name of the dictionary around it.
+    stored_name : str
+        Its name with that prefix.
     shape : tuple of int
         Its shape as stored.
     dtype : str
@@ -55,6 +57,7 @@ class Weight:
         self, name: str, record: Record, anatomy: Anatomy, block: int | None, tied: Callable[[str], str | None]
     ) -> None:
         self.name = name
+        self.stored_name = record.name
         self.shape = record.shape
         self.dtype = record.dtype
         self.file = record.file
@@ -170,11 +173,20 @@ class Weight:
         bytes
             32 bytes of SHA-256; equal tensors have equal fingerprints whatever file holds them.
         """
-        content = self._content if self._record.content is None else self._record.content
         state = hashlib.sha256(f"{self.dtype}{self.shape}".encode())
-        for chunk in content.chunks():
+        for chunk in self.chunks():
             state.update(chunk)
         return state.digest()
+
+    def chunks(self) -> Iterator[memoryview]:
+        """Go through the stored bytes, whatever the element type, in little-endian C order.
+
+        Returns
+        -------
+        iterator of memoryview
+            Pieces of a few megabytes at most, or of one row where rows are larger.
+        """
+        return (self._content if self._record.content is None else self._record.content).chunks()
 
     def array(self) -> NDArray[Any]:
         """Read the whole tensor.
@@ -278,6 +290,17 @@ class Weight:
         )
 
     @property
+    def has_content(self) -> bool:
+        """Whether its bytes can be had.
+
+        Returns
+        -------
+        bool
+            False for sparse tensors, tensors on the meta device and the like.
+        """
+        return self._record.content is not None
+
+    @property
     def _content(self) -> StoredTensor:
         if not isinstance(self._record.content, StoredTensor):
             raise self._unreadable()
@@ -327,7 +350,9 @@ class Weight:
 
     def _heads(self) -> Matrix:
         heads, model, width = self.shape
-        return Rearranged(self._content, heads_to_rows, (heads * width, model), self._content.dtype, self.role)
+        shape, dtype = (heads * width, model), self._content.dtype
+        restore = partial(rows_to_heads, heads=heads)
+        return Rearranged(self._content, heads_to_rows, shape, dtype, self.role, restore=restore)
 
     def _unreadable(self) -> CheckpointError:
         return CheckpointError(
@@ -336,19 +361,3 @@ class Weight:
             tensor=self.name,
             remedy="Convert the checkpoint to a floating-point type.",
         )
-
-
-def heads_to_rows(stored: NDArray[Any]) -> NDArray[Any]:
-    """Lay heads x d_model x d_head out as (heads·d_head) x d_model: all heads' projections, out x in.
-
-    Parameters
-    ----------
-    stored : array of shape (heads, d_model, d_head)
-        A projection as TransformerLens stores it.
-
-    Returns
-    -------
-    array of shape (heads * d_head, d_model)
-        The projection as one linear layer.
-    """
-    return np.ascontiguousarray(stored.swapaxes(1, 2)).reshape(-1, stored.shape[1])

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from theodolite.core import Array, Field, Interval, Note, Outcome, Result, Spectrum, measure
 from theodolite.core import like as in_library_of
 from theodolite.numerics.powerlaw import alpha_interval
-from theodolite.spectra._tail import fitted_tail, sample_of, small_sample
+from theodolite.spectra._tail import fitted_tail, sample_of, small_sample, synthetic_spectra
 
 SHORT_TAIL = 30
 LEVEL = 0.95
@@ -57,6 +57,7 @@ class PowerLaw(Result):
             bounds=(0, 1),
             invariant_to=("scale", "permutation", "rotation", "transpose"),
             reads="lower = closer to a power law",
+            goodness_of_fit=True,
         ),
     ]
     sigma: Annotated[
@@ -79,7 +80,7 @@ class PowerLaw(Result):
     ]
 
 
-@measure(cite="clauset2009power", runs="host")
+@measure(cite="clauset2009power", runs="host", synthetic=synthetic_spectra)
 def power_law(
     spectrum: Spectrum,
     /,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import Outcome, Refusal, Spectrum, to_numpy
+from theodolite.core.draws import DrawnSpectrum, Draws
 from theodolite.numerics.powerlaw import SMALL_SAMPLE, PowerLawFit, fit_power_law, fit_small_sample
+from theodolite.numerics.refits import fit_power_laws
 
 Convention = Literal["theodolite", "weightwatcher"]
 
@@ -57,6 +60,42 @@ def sample_of(spectrum: Spectrum, convention: Convention) -> NDArray[np.float64]
     return np.asarray(values[values > _zero(spectrum, convention)])
 
 
+def synthetic_spectra(
+    spectrum: Spectrum, result: Any, parameters: Mapping[str, Any], draws: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw spectra that follow the fitted law above `xmin` and the eigenvalues themselves below.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        What was fitted.
+    result : PowerLaw
+        The fit.
+    parameters : mapping
+        The parameters of `power_law`.
+    draws : int
+        How many.
+    rng : numpy.random.Generator
+        The stream to draw from.
+
+    Returns
+    -------
+    numpy.ndarray of shape (draws, n)
+        Ascending in each row; n counts the eigenvalues that the fit counted as positive.
+    """
+    sample = sample_of(spectrum, parameters["convention"])
+    xmin, rate = float(result.xmin), float(result.alpha) - 1.0
+    body = sample[sample < xmin]
+    uniform = rng.random((draws, sample.size))
+    # Up to the largest eigenvalue where the law ends there.
+    reach = -np.expm1(-rate * np.log(sample[-1] / xmin)) if parameters["truncated"] else 1.0
+    drawn = xmin * np.exp(-np.log1p(-uniform * reach) / rate)
+    if body.size:
+        below = rng.random(drawn.shape) < body.size / sample.size
+        drawn[below] = body[rng.integers(0, body.size, int(below.sum()))]
+    return np.sort(drawn, axis=1)
+
+
 def _zero(spectrum: Spectrum, convention: Convention) -> float:
     return spectrum.error_bound if convention == "theodolite" else _WEIGHTWATCHER_ZERO
 
@@ -81,8 +120,18 @@ def _fit(spectrum: Spectrum, convention: Convention, truncated: bool) -> PowerLa
         raise Refusal(Outcome.NO_SPREAD, f"{sample.size} eigenvalues of {sample[-1]:.6g}")
     if small_sample(sample.size, convention, truncated):
         fit = fit_small_sample(sample)
+    elif isinstance(spectrum, DrawnSpectrum) and not truncated:
+        draws = spectrum.draws
+        fit = draws.once(("tails", convention), lambda: _fits_of(draws, convention))[spectrum.index]
     else:
         fit = fit_power_law(sample, sides="both" if ours else "left", truncated=truncated)
     if fit is None:
         raise Refusal(Outcome.NO_POWER_LAW)
     return fit
+
+
+def _fits_of(draws: Draws, convention: Convention) -> Sequence[PowerLawFit | None]:
+    """Fit all draws together, each above its own zero."""
+    ours = convention == "theodolite"
+    zeros = draws.error_bounds[:, None] if ours else _WEIGHTWATCHER_ZERO
+    return fit_power_laws(draws.samples, np.sum(draws.samples <= zeros, axis=1), sides="both" if ours else "left")

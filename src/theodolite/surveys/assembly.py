@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from theodolite.core import ReadingRow, Readings, TargetRow
 from theodolite.core.readings import Loader
 from theodolite.core.rows import VOLATILE
+from theodolite.surveys.evidence import with_most_evidence
 from theodolite.surveys.journal import Group, Inventory
 from theodolite.surveys.model_rows import model_rows
 
@@ -30,7 +31,7 @@ def assembled(groups: Sequence[Group], arrays: Loader | None) -> Readings:
 
     A target is what the latest group says of it, as long as the latest inventory of its model still has it; readings
     made of other content are dropped. Of readings that differ only in the measure's version, or in whether a chance
-    level stands beside them, the latest count.
+    level stands beside them, the latest count; of those that differ in evidence, the ones with most.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def assembled(groups: Sequence[Group], arrays: Loader | None) -> Readings:
             if target is not None and target.fingerprint == seen_as.get(row.target) and not target.listed_because:
                 _enter(answers, row)
     place = {name: index for index, name in enumerate(targets)}
-    rows = [row for answer in answers.values() for row in answer.rows.values()]
+    rows = [row for answer in with_most_evidence(answer.rows for answer in answers.values()) for row in answer.values()]
     rows.sort(key=lambda row: place[row.target])
     models, summaries = model_rows(targets.values(), rows)
     return Readings([*targets.values(), *models], [*rows, *summaries], arrays)

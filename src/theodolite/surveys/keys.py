@@ -74,8 +74,8 @@ class Question:
 
     @cached_property
     def params(self) -> str:
-        """The parameters as canonical JSON."""
-        return canonical_json(dict(self.parameters))
+        """The parameters as canonical JSON, the settings of wrappers under the wrappers' names."""
+        return canonical_json({**self.parameters, **self.request.evidence})
 
     def key(self, content: str, look: str, *, chance: bool | None = None) -> str:
         """Hash everything that a reading depends on.

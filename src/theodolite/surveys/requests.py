@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, cast
 
 from theodolite.catalogue import measures
-from theodolite.core import Measure, ParameterError, canonical_json
-from theodolite.core.parameters import complete, keywords, parse_call
+from theodolite.core import Measure, ParameterError, canonical_json, closest
+from theodolite.core.parameters import complete, keywords, parse_nested
+from theodolite.resample import WRAPPERS, Resampled
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Request:
     Parameters
     ----------
     measure : Measure
-        The measure itself.
+        The measure itself; a `Resampled` one gathers evidence beside its numbers.
     parameters : mapping of str to JSON value
         The parameters that were given; the others keep their defaults.
 
@@ -54,7 +55,8 @@ class Request:
         ----------
         given : str, Measure, functools.partial, Mapping or Request
             ``"hill"``, ``"hill[k=20]"``, ``td.spectra.hill``, ``partial(td.spectra.hill, k=20)``, or
-            ``{"measure": "hill", "parameters": {"k": 20}}``.
+            ``{"measure": "hill", "parameters": {"k": 20}}``; with evidence, ``"with_interval(hill[k=20])"``,
+            ``td.resample.with_interval(td.spectra.hill)``, or the mapping with ``"with_interval": {"level": 0.9}``.
         among : mapping, optional
             Measures by name; all there are where it is not given.
 
@@ -70,16 +72,17 @@ class Request:
         """
         if isinstance(given, Request):
             return given
+        among = measures() if among is None else among
         if isinstance(given, str):
-            name, parameters = parse_call(given)
-            return cls._named(name, parameters, measures() if among is None else among)
+            *around, (name, parameters) = parse_nested(given)
+            return _within(cls._named(name, parameters, among), reversed(around))
         if isinstance(given, Mapping):
-            if set(given) - {"measure", "parameters"} or "measure" not in given:
+            if set(given) - {"measure", "parameters", *WRAPPERS} or "measure" not in given:
                 raise ParameterError(
-                    f"measures: {dict(given)!r} must have the keys 'measure' and, if any, 'parameters'"
+                    f"measures: {dict(given)!r} must have the keys 'measure' and, if any, 'parameters', "
+                    f"{', '.join(map(repr, WRAPPERS))}"
                 )
-            among = measures() if among is None else among
-            return cls._named(given["measure"], given.get("parameters", {}), among)
+            return cls._of_mapping(given, among)
         if isinstance(given, functools.partial):
             if given.args:
                 raise ParameterError(
@@ -89,12 +92,29 @@ class Request:
         return cls(given)
 
     @classmethod
+    def _of_mapping(cls, given: Mapping[str, Any], among: Mapping[str, Measure[..., Any]]) -> Request:
+        name, parameters = given["measure"], given.get("parameters", {})
+        around = [(key, given[key]) for key in WRAPPERS if key in given]
+        if isinstance(name, str) and "(" in name:
+            # The parameters behind a wrapper's parentheses are the wrapper's, in a table as in a line.
+            (outermost, own), *inside = parse_nested(name)
+            *within, (name, parameters) = inside
+            around = [
+                *reversed(within),
+                (outermost, {**own, **_table(outermost, given.get("parameters", {}))}),
+                *around,
+            ]
+        return _within(cls._named(name, parameters, among), around)
+
+    @classmethod
     def _named(cls, name: Any, parameters: Any, known: Mapping[str, Measure[..., Any]]) -> Request:
         if not isinstance(name, str) or not isinstance(parameters, Mapping):
             raise ParameterError(f"measures: {name!r} with parameters {parameters!r}; expected a name and a table")
         try:
             measure = known[name]
         except KeyError as error:
+            if name in WRAPPERS:
+                raise ParameterError(f"measures: {name} goes around a measure: {name}(power_law)") from None
             raise ParameterError(f"measures: {error.args[0]}") from None
         return cls(measure, {key: complete(measure, parameters, text=True)[key] for key in parameters})
 
@@ -121,15 +141,25 @@ class Request:
             given.setdefault("convention", convention)
         return complete(self.measure, given)
 
+    @property
+    def evidence(self) -> dict[str, dict[str, Any]]:
+        """What is gathered beside the numbers, by wrapper, as JSON values."""
+        return self.measure.settings if isinstance(self.measure, Resampled) else {}
+
+    @property
+    def bare(self) -> Measure[..., Any]:
+        """The measure without wrappers."""
+        return self.measure.measure if isinstance(self.measure, Resampled) else self.measure
+
     def to_dict(self) -> dict[str, Any]:
         """Give the request as JSON values.
 
         Returns
         -------
         dict
-            ``{"measure": name, "parameters": {...}}``.
+            ``{"measure": name, "parameters": {...}}``, and each wrapper's settings under its name.
         """
-        return {"measure": self.name, "parameters": dict(self.parameters)}
+        return {"measure": self.name, "parameters": dict(self.parameters), **self.evidence}
 
     def __hash__(self) -> int:
         return hash((self.measure, canonical_json(dict(self.parameters))))
@@ -137,6 +167,31 @@ class Request:
     def __reduce__(self) -> tuple[type[Request], tuple[Any, dict[str, Any]]]:
         # A read-only mapping can't be pickled.
         return Request, (self.measure, dict(self.parameters))
+
+
+def _within(request: Request, around: Iterable[tuple[str, Any]]) -> Request:
+    """Put wrappers around, the innermost first; values may come as text."""
+    measure = request.measure
+    for name, settings in around:
+        if name not in WRAPPERS:
+            raise ParameterError(f"measures: {name!r} is no wrapper; {closest(name, WRAPPERS)}")
+        wrapper, settings = WRAPPERS[name], _table(name, settings)
+        for key in settings:
+            if key not in keywords(wrapper) and key in keywords(measure):
+                raise ParameterError(
+                    f"{name}: {key!r} is a parameter of {request.name}; write {name}({request.name}[{key}=...])"
+                )
+        try:
+            measure = wrapper(measure, **complete(wrapper, settings, text=True))
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"measures: {error}") from None
+    return Request(measure, request.parameters)
+
+
+def _table(name: str, given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ParameterError(f"measures: {name!r} with settings {given!r}; expected a table")
+    return given
 
 
 def _check_findable(measure: Any) -> None:

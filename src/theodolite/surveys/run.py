@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from theodolite.core import Outcome, ReadingRow, Readings, Refusal, Spectrum, TargetRow, to_numpy
+from theodolite.core.progress import Clock, Progress
 from theodolite.core.results import FieldReading, field_readings
 from theodolite.numerics.threads import blas_threads
 from theodolite.sources import Weight
@@ -20,7 +21,6 @@ from theodolite.surveys.chance import chance
 from theodolite.surveys.folder import array_reference
 from theodolite.surveys.keys import Question, stream
 from theodolite.surveys.parallel import in_parallel
-from theodolite.surveys.progress import Clock, Progress
 from theodolite.surveys.spec import Survey
 from theodolite.surveys.store import FolderStore, MemoryStore
 from theodolite.surveys.targets import Parts, Plan, Target, opened, planned
@@ -29,6 +29,7 @@ WITH_SPECTRUM = frozenset({"power_law"})
 """Measures whose rows refer to the eigenvalues they were fitted to."""
 
 _LONGEST_NOTE = 500
+_BESIDE = ("se", "low", "high", "level", "chance", "percentile", "p_value")
 
 
 def survey(
@@ -287,9 +288,10 @@ def _reading(about: _About, part: FieldReading) -> ReadingRow:
     if about.question.chance and part.value is not None:
         level = chance(f"{about.question.request.name}.{part.field}", part.value, about.row.shape)
         columns = {**level, **columns}
-    return about.reading(
-        part.field, value=part.value, se=part.se, low=part.low, high=part.high, level=part.level, **columns
-    )
+    for name in _BESIDE:
+        if getattr(part, name) is not None:
+            columns[name] = getattr(part, name)
+    return about.reading(part.field, value=part.value, **columns)
 
 
 def _unread(task: Task, started: float, cause: str) -> Answer:

@@ -7,7 +7,6 @@ import functools
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 from theodolite.catalogue import measures as catalogue
 from theodolite.core import Measure, ParameterError, canonical_json, closest
+from theodolite.core.names import fits
 from theodolite.surveys.requests import Request
 
 Convention = Literal["theodolite", "weightwatcher"]
@@ -23,11 +23,15 @@ Unfolding = Literal["unfold", "slices", "fft"]
 _NORMS = ("frobenius_norm", "spectral_norm", "nuclear_norm", "log_norm", "log_spectral_norm")
 _RANKS = ("stable_rank", "effective_rank", "participation_ratio", "numerical_rank", "spectral_entropy")
 _QUICK = (*_NORMS, *_RANKS, "power_law", "alpha_hat", "log_alpha_norm")
+_BULK = ("marchenko_pastur", "outliers", "trace_log_rank", "random_distance", "correlation_traps")
+_INTERVALS = {"power_law": "with_interval(power_law)"}
+_FULL = (*(_INTERVALS.get(name, name) for name in _QUICK), "hill", *_BULK)
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "quick": MappingProxyType({"measures": _QUICK, "chance": False}),
         "standard": MappingProxyType({"measures": (*_QUICK, "hill"), "chance": True}),
+        "full": MappingProxyType({"measures": _FULL, "chance": True}),
     }
 )
 """What each preset measures; `standard` is the default."""
@@ -93,7 +97,7 @@ class Survey:
             raise ParameterError("measures: a survey needs at least one")
         owners: dict[str, Measure[..., Any]] = {}
         for request in asked:
-            if owners.setdefault(request.name, request.measure) is not request.measure:
+            if owners.setdefault(request.name, request.bare) is not request.bare:
                 raise ParameterError(f"measures: two different measures are named {request.name!r}; rename one")
         object.__setattr__(self, "measures", asked)
 
@@ -104,7 +108,7 @@ class Survey:
         Parameters
         ----------
         measures : Survey, Mapping, str, Measure, functools.partial, Request, or an iterable of the last five
-            A preset (``"quick"``, ``"standard"``), a measure (``"hill[k=20]"``), or several of both.
+            A preset (``"quick"``, ``"standard"``, ``"full"``), a measure (``"hill[k=20]"``), or several of both.
         **overrides
             Other fields of the survey: `convention`, `view`, `layers`, `chance`, `seed`.
 
@@ -227,8 +231,7 @@ class Survey:
         bool
             True where `layers` is None or matches one of them.
         """
-        patterns = ["*"] if self.layers is None else [part.strip() for part in self.layers.split(",")]
-        return any(fnmatchcase(candidate, pattern) for pattern in patterns for candidate in (name, module))
+        return fits(self.layers, name, module)
 
     def __hash__(self) -> int:
         return hash(canonical_json(self.to_dict()))
@@ -247,7 +250,7 @@ def _is_preset(name: str, known: Mapping[str, Any]) -> bool:
         return True
     if not name.isidentifier() or name in known:
         return False
-    if name == "full" or closest(name, PRESETS).startswith("did you mean"):
+    if closest(name, PRESETS).startswith("did you mean"):
         raise ParameterError(f"preset {name!r} does not exist; {closest(name, PRESETS)}")
     return False
 

@@ -14,7 +14,7 @@ import numpy as np
 from theodolite.core.arrays import to_numpy
 from theodolite.core.outcomes import Missing, Refusal
 from theodolite.core.parameters import complete
-from theodolite.core.results import Estimate, Result
+from theodolite.core.results import BESIDE, Estimate, Result, field_readings
 from theodolite.testing.backends import Backend
 from theodolite.testing.subject import Check, Subject, close
 
@@ -46,9 +46,7 @@ def answers(subject: Subject) -> Iterator[Check]:
 def _parts(subject: Subject, result: Any) -> dict[str, Any]:
     """Return every array of a result by name: the fields, and the ends of their intervals."""
     if isinstance(result, Result):
-        parts = {
-            f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in {"notes", "intervals"}
-        }
+        parts = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in BESIDE}
         intervals = dict(result.intervals)
     elif isinstance(result, Estimate):
         parts, intervals = {"value": result.value}, {} if result.interval is None else {"value": result.interval}
@@ -128,9 +126,17 @@ def _seeded(subject: Subject) -> None:
     by_int, by_generator = (subject.numbers(arguments, rng=rng) for rng in (7, np.random.default_rng(7)))
     if by_int != by_generator:
         raise AssertionError(f"{subject.name}: rng=7 gave {by_int}, a generator with that seed {by_generator}")
-    others = [subject.numbers(arguments, rng=seed) for seed in range(8)]
-    if all(numbers == by_int for numbers in others):
-        raise AssertionError(f"{subject.name} takes rng, but nine seeds give the same answer: {by_int}")
+    answers = [_everything(subject, arguments, seed) for seed in range(8)]
+    if all(answer == answers[0] for answer in answers):
+        raise AssertionError(f"{subject.name} takes rng, but eight seeds give the same answer: {by_int}")
+
+
+def _everything(subject: Subject, arguments: tuple[Any, ...], seed: int) -> Any:
+    """Read the fields with what stands beside them, which may be all that is random."""
+    try:
+        return list(field_readings(subject.result(arguments, rng=seed), subject.measure.traits.fields))
+    except Refusal as refusal:
+        return refusal.outcome
 
 
 def _pickles(subject: Subject) -> None:
@@ -138,7 +144,7 @@ def _pickles(subject: Subject) -> None:
         loaded = pickle.loads(pickle.dumps(subject.measure))  # noqa: S301 - our own bytes
     except (pickle.PicklingError, AttributeError, ImportError) as error:
         raise AssertionError(f"{subject.name} can't be pickled by name ({error}); define it in a module") from error
-    if loaded is not subject.measure:
+    if loaded != subject.measure:  # functions are equal only where they are the same
         raise AssertionError(f"{subject.name} is another object after pickling: its module holds something else")
     for arguments in subject.samples.values():
         numbers = subject.numbers(arguments)

@@ -1,5 +1,6 @@
 """Charts of a survey, as Altair charts: data and grammar, no pixels."""
 
+from theodolite.reports.charts.bulk import DrawnBulk as DrawnBulk
 from theodolite.reports.charts.depth import depth_chart as depth_chart
 from theodolite.reports.charts.quantities import Quantity as Quantity
 from theodolite.reports.charts.quantities import quantities_of as quantities_of

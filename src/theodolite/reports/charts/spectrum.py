@@ -1,9 +1,9 @@
-"""One layer's spectrum: how many eigenvalues exceed each size, the fitted tail, and what chance looks like."""
+"""One layer's spectrum: how many eigenvalues exceed each size, the fitted tail, and the bulk or what chance shows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core.readings import Readings
+from theodolite.reports.charts.bulk import DrawnBulk, chance_curve, drawn_bulk
 from theodolite.reports.charts.marks import at_labels
 from theodolite.reports.layers import Layer
 
@@ -21,8 +22,6 @@ MOST_POINTS = 256
 
 DRAWN_SHARE = 0.98
 """Share of the eigenvalues that is drawn, from the largest down; the last few may lie many decades below."""
-
-_CHANCE_POINTS = 48
 
 Vector = NDArray[np.float64]
 
@@ -41,28 +40,38 @@ class SpectrumData:
         Ends of the fitted power law, as (eigenvalue, rank); empty where there is no fit.
     chance : tuple of (float, float)
         The Marchenko–Pastur law of a Gaussian matrix with this shape and this sum of eigenvalues, as
-        (eigenvalue, rank); empty where the shape doesn't tell it.
+        (eigenvalue, rank); empty where the shape doesn't tell it, and where a bulk was fitted.
+    bulk : DrawnBulk or None
+        The fitted bulk; None where none was.
     """
 
     ranks: tuple[int, ...]
     eigenvalues: tuple[float, ...]
     tail: tuple[tuple[float, float], ...] = ()
     chance: tuple[tuple[float, float], ...] = ()
+    bulk: DrawnBulk | None = None
 
-    def rows(self) -> dict[str, list[dict[str, float]]]:
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Give the data sets of `spectrum_chart`.
 
         Returns
         -------
         dict
-            ``points``, ``tail`` and ``chance``, each a list of rows with ``x`` (eigenvalue) and ``y`` (rank).
+            ``spikes``, ``points`` (the other eigenvalues), ``tail``, ``chance`` and ``bulk``, each a list of rows with
+            ``x`` (eigenvalue) and ``y`` (rank); ``edge``, at most one row with ``x`` and ``says``.
         """
-        points = zip(self.eigenvalues, self.ranks, strict=True)
-        return {
-            "points": [{"x": x, "y": y} for x, y in points],
-            "tail": [{"x": x, "y": y} for x, y in self.tail],
-            "chance": [{"x": x, "y": y} for x, y in self.chance],
+        points = tuple(zip(self.eigenvalues, self.ranks, strict=True))
+        beyond = 0 if self.bulk is None else self.bulk.spikes
+        sets = {
+            "points": [pair for pair in points if pair[1] > beyond],
+            "spikes": [pair for pair in points if pair[1] <= beyond],
+            "tail": self.tail,
+            "chance": self.chance,
+            "bulk": () if self.bulk is None else self.bulk.curve,
         }
+        rows: dict[str, list[dict[str, Any]]] = {n: [{"x": x, "y": y} for x, y in pairs] for n, pairs in sets.items()}
+        edge = [] if self.bulk is None else [{"x": self.bulk.edge, "says": f"edge, {spikes_text(beyond)}"}]
+        return {**rows, "edge": edge}
 
 
 @lru_cache(maxsize=512)
@@ -95,42 +104,25 @@ def _spaced(count: int, points: int) -> NDArray[np.int64]:
     return np.unique(np.rint(np.geomspace(1, count, points)).astype(np.int64))
 
 
-@lru_cache(maxsize=512)
-def marchenko_pastur_quantiles(ratio: float, points: int = _CHANCE_POINTS) -> tuple[tuple[float, float], ...]:
-    """Tabulate the law of a large Gaussian matrix's eigenvalues, divided by their mean.
+def spikes_text(count: int) -> str:
+    """Count spikes in words.
 
     Parameters
     ----------
-    ratio : float
-        Shorter over longer side, in (0, 1].
-    points : int
-        How many points.
+    count : int
+        How many.
 
     Returns
     -------
-    tuple of (float, float)
-        Eigenvalue over mean eigenvalue and the fraction of eigenvalues above it, from the upper edge down.
+    str
+        The words.
 
     Examples
     --------
-    >>> upper_edge, above = marchenko_pastur_quantiles(0.25)[0]
-    >>> upper_edge, above
-    (2.25, 0.0)
+    >>> spikes_text(0), spikes_text(1), spikes_text(12)
+    ('no spikes', '1 spike', '12 spikes')
     """
-    root = math.sqrt(ratio)
-    # With λ = 1 + c + 2√c cos θ the density in θ is smooth at both edges: (2/π) sin²θ / λ.
-    theta = np.linspace(0, math.pi, 2049)
-    value = 1 + ratio + 2 * root * np.cos(theta)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        density = np.where(value > 1e-12, np.sin(theta) ** 2 / value, 1.0)
-    above = np.concatenate(([0.0], np.cumsum((density[1:] + density[:-1]) / 2)))
-    above /= above[-1]
-    # Dense where the log-log picture bends: near the upper edge.
-    wanted = np.unique(np.concatenate((np.geomspace(1e-4, 0.9, points - 6), np.linspace(0.9, 0.9995, 6))))
-    at = np.interp(wanted, above, theta)
-    pairs = [((1 + root) ** 2, 0.0)]
-    pairs += [(float(1 + ratio + 2 * root * np.cos(t)), float(share)) for t, share in zip(at, wanted, strict=True)]
-    return tuple(pairs)
+    return f"{count or 'no'} {'spike' if count == 1 else 'spikes'}"
 
 
 def spectrum_data(readings: Readings, layer: Layer) -> SpectrumData | None:
@@ -161,9 +153,10 @@ def spectrum_data(readings: Readings, layer: Layer) -> SpectrumData | None:
         return None
     ranks = log_spaced_ranks(max(1, math.ceil(DRAWN_SHARE * positive.size)))
     chosen = positive[np.asarray(ranks) - 1]
-    return SpectrumData(
-        ranks, tuple(float(x) for x in chosen), _fitted_tail(layer, positive), _chance(layer, values, float(chosen[-1]))
-    )
+    smallest = float(chosen[-1])
+    bulk = drawn_bulk(layer, values, smallest)
+    chance = chance_curve(layer, values, smallest) if bulk is None else ()
+    return SpectrumData(ranks, tuple(float(x) for x in chosen), _fitted_tail(layer, positive), chance, bulk)
 
 
 def _fitted_tail(layer: Layer, values: Vector) -> tuple[tuple[float, float], ...]:
@@ -178,31 +171,21 @@ def _fitted_tail(layer: Layer, values: Vector) -> tuple[tuple[float, float], ...
     return ((xmin, float(size)), (end, size * (end / xmin) ** (1 - alpha)))
 
 
-def _chance(layer: Layer, values: Vector, smallest: float) -> tuple[tuple[float, float], ...]:
-    shape = layer.target.shape
-    if len(shape) < 2 or values.size != layer.eigenvalue_count or layer.target.view == "fft":
-        return ()
-    ratio = min(shape[-2:]) / max(shape[-2:])
-    mean, count = float(values.mean()), values.size
-    law = marchenko_pastur_quantiles(ratio)
-    curve = [(x * mean, max(share * count, 0.5)) for x, share in law]
-    return tuple((x, y) for x, y in curve if x >= smallest and (y > 0.5 or x == curve[0][0]))
-
-
 def spectrum_chart(data: SpectrumData | None = None, *, width: int = 380, height: int = 300) -> alt.LayerChart:
     """Draw a spectrum with both axes logarithmic.
 
     Parameters
     ----------
     data : SpectrumData, optional
-        The spectrum; without it the page fills in the data sets ``points``, ``tail`` and ``chance``.
+        The spectrum; without it the page fills in the data sets that `SpectrumData.rows` names.
     width, height : int
         In pixels.
 
     Returns
     -------
     altair.LayerChart
-        Rank against eigenvalue, the fitted tail from xmin on, and the Marchenko–Pastur law as a dashed curve.
+        Rank against eigenvalue, the fitted tail from xmin on, and the Marchenko–Pastur law: as a dashed curve where it
+        is that of chance, as a full one with its edge where it was fitted. Spikes are hollow.
     """
     rows: dict[str, Sequence[dict[str, Any]]] = {} if data is None else dict(data.rows())
 
@@ -213,23 +196,31 @@ def spectrum_chart(data: SpectrumData | None = None, *, width: int = 380, height
     x = x.axis(format="~g", tickCount=5, grid=False, labelOverlap=True, **at_labels())
     y = alt.Y("y:Q", title="eigenvalues at least as large", scale=alt.Scale(type="log", nice=False, padding=6))
     y = y.axis(format="~s", tickCount=4, labelOverlap=True, grid=False, **at_labels())
-    chance = alt.Chart(named("chance")).mark_line(
-        style="chance", strokeDash=[4, 3], strokeWidth=1.5, opacity=0.9, clip=True
-    )
-    points = alt.Chart(named("points")).mark_point(
-        style="spectrum", filled=True, shape="circle", size=16, opacity=0.7, strokeWidth=0
-    )
-    tail = alt.Chart(named("tail")).mark_line(style="tail", strokeWidth=2.5, opacity=0.9)
-    xmin = alt.Chart(named("tail")).transform_aggregate(x="min(x)", y="max(y)")
-    foot = xmin.mark_rule(style="tail", strokeDash=[2, 3], strokeWidth=1.2)
-    label = xmin.mark_text(style="label", align="right", baseline="top", dx=-5, fontSize=11).encode(
-        y=alt.value(0), text=alt.value("xmin")
-    )
+    foot = alt.Chart(named("tail")).transform_aggregate(x="min(x)").encode(x=x)
+    edge = alt.Chart(named("edge")).encode(x=x)
+    # Below the curve there is room on its left; the words of an edge far on the left go to the other side.
+    near = "scale('x', datum.x) < 90"
+    side = {"align": alt.expr(f"{near} ? 'left' : 'right'"), "dx": alt.expr(f"{near} ? 5 : -5")}
     tooltip = [alt.Tooltip("y:Q", title="rank", format=",d"), alt.Tooltip("x:Q", title="eigenvalue", format=".4g")]
-    return alt.layer(
-        chance.encode(x=x, y=y, order="y:Q"),
-        points.encode(x=x, y=y, tooltip=tooltip),
-        tail.encode(x=x, y=y),
-        foot.encode(x=x),
-        label.encode(x=x),
-    ).properties(width=width, height=height)
+    dots = {"shape": "circle", "style": "spectrum", "size": 16, "strokeWidth": 0, "opacity": 0.7, "filled": True}
+    hollow = {"shape": "diamond", "style": "bulk", "size": 44, "strokeWidth": 1.3, "opacity": 1, "filled": False}
+    line = {"strokeWidth": 1.5, "opacity": 0.9, "clip": True}
+    layers = (
+        alt.Chart(named("chance")).mark_line(style="chance", strokeDash=[4, 3], **line).encode(x=x, y=y, order="y:Q"),
+        alt.Chart(named("points")).mark_point(**dots).encode(x=x, y=y, tooltip=tooltip),
+        alt.Chart(named("bulk")).mark_line(style="bulk", **line).encode(x=x, y=y, order="y:Q"),
+        alt.Chart(named("spikes")).mark_point(**hollow).encode(x=x, y=y, tooltip=tooltip),
+        alt.Chart(named("tail")).mark_line(style="tail", strokeWidth=2.5, opacity=0.9).encode(x=x, y=y),
+        foot.mark_rule(style="tail", strokeDash=[2, 3], strokeWidth=1.2),
+        edge.mark_rule(style="bulk", strokeWidth=1.2),
+        *_words(foot.encode(y=alt.value(0), text=alt.value("xmin")), baseline="top", align="right", dx=-5),
+        *_words(edge.encode(y=alt.value("height"), text="says:N"), baseline="bottom", **side),
+    )
+    # A mark without a single number would leave its scale without an end.
+    drawn = [layer for layer in layers if layer.data.name not in rows or rows[layer.data.name]]
+    return alt.layer(*drawn).properties(width=width, height=height)
+
+
+def _words(chart: alt.Chart, **place: Any) -> Iterable[alt.Chart]:
+    """Write in front of other lines."""
+    return tuple(chart.mark_text(style=style, fontSize=11, **place) for style in ("label-halo", "label"))

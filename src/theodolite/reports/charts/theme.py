@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from theodolite.reports.questions import HEAVIER_THAN_2, LOOKS_UNTRAINED, LOW_RANK, NO_FINDING, UNANSWERED
+from theodolite.reports.questions import HEAVIER_THAN_2, LOOKS_UNTRAINED, LOW_RANK, NO_FINDING, TRAP, UNANSWERED
 
 SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
@@ -16,6 +16,7 @@ SHAPES: Mapping[str, str] = {
     ),
     HEAVIER_THAN_2.verdict: "M0,-1L1,0.8L-1,0.8Z",
     LOW_RANK.verdict: "M-1.1,-0.42L1.1,-0.42L1.1,0.42L-1.1,0.42Z",
+    TRAP.verdict: "M-0.95,-0.85L0.95,-0.85L-0.95,0.85L0.95,0.85Z",
     NO_FINDING: "M-0.6,0A0.6,0.6,0,1,1,0.6,0A0.6,0.6,0,1,1,-0.6,0Z",
     UNANSWERED: "M-0.9,-0.6L-0.6,-0.9L0,-0.3L0.6,-0.9L0.9,-0.6L0.3,0L0.9,0.6L0.6,0.9L0,0.3L-0.6,0.9L-0.9,0.6L-0.3,0Z",
 }
@@ -71,6 +72,7 @@ LIGHT = Theme(
         LOOKS_UNTRAINED.verdict: "#0072b2",
         HEAVIER_THAN_2.verdict: "#d55e00",
         LOW_RANK.verdict: "#b0528f",
+        TRAP.verdict: "#00805c",
         NO_FINDING: "#7b838d",
         UNANSWERED: "#7b838d",
     },
@@ -89,6 +91,7 @@ DARK = Theme(
         LOOKS_UNTRAINED.verdict: "#56b4e9",
         HEAVIER_THAN_2.verdict: "#f58231",
         LOW_RANK.verdict: "#dd92c3",
+        TRAP.verdict: "#3cc49c",
         NO_FINDING: "#8b939d",
         UNANSWERED: "#8b939d",
     },
@@ -155,7 +158,9 @@ def vega_config(theme: Theme) -> dict[str, Any]:
             "chosen": {"color": theme.accent},
             "spectrum": {"color": theme.ink},
             "tail": {"color": theme.accent},
+            "bulk": {"color": theme.tone},
             "label": {"color": theme.muted},
+            "label-halo": {"color": theme.panel, "stroke": theme.panel, "strokeWidth": 4, "strokeJoin": "round"},
             "tone": {"color": theme.tone},
             "halo": {"color": theme.panel},
             "number": {"color": theme.ink},

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from theodolite.reports.questions import QUESTIONS, Answer, Judgement, Question
+from theodolite.reports.answers import Answer, Question
+from theodolite.reports.questions import Judgement
 from theodolite.reports.summary import Summary
 
 
@@ -45,10 +46,10 @@ def findings(told: Summary) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        One for each question.
+        One for each question that was asked.
     """
     found = []
-    for index, question in enumerate(QUESTIONS):
+    for index, question in enumerate(told.questions):
         pairs = [(judgement, judgement.answers[index]) for judgement in told.counted]
         reasons = Counter(answer.reason for _, answer in pairs if answer.holds is None)
         found.append(

@@ -124,7 +124,18 @@ async function drawSpectrum() {
   const chosen = state.chosen;
   const spec = structuredClone(survey.spectrum);
   const rows = ([x, y]) => x.map((value, index) => ({ x: value, y: y[index] }));
-  spec.datasets = Object.fromEntries(Object.entries(data).map(([name, columns]) => [name, rows(columns)]));
+  const beyond = data.spikes ?? 0;
+  const all = rows(data.points);
+  spec.datasets = {
+    points: all.filter((point) => point.y > beyond),
+    spikes: all.filter((point) => point.y <= beyond),
+    tail: rows(data.tail),
+    chance: rows(data.chance),
+    bulk: data.bulk ? rows(data.bulk) : [],
+    edge: data.bulk ? [{ x: data.edge, says: `edge, ${data.says}` }] : [],
+  };
+  // A mark without a single number would leave its scale without an end.
+  spec.layer = spec.layer.filter((layer) => spec.datasets[layer.data.name].length);
   spec.width = Math.min(widest.spectrum, inner(box) - 62);
   spec.height = Math.round(0.74 * spec.width);
   const { view } = await vegaEmbed(box, spec, options);
@@ -133,12 +144,23 @@ async function drawSpectrum() {
   const alpha = numberText(reading("power_law.alpha", chosen));
   const words = [keyWords("dots", "eigenvalues")];
   if (data.tail[0].length) words.push(keyWords("tail", `fitted tail, alpha ${alpha}`));
+  words.push(...bulkWords(data, chosen));
   if (data.chance[0].length) words.push(keyWords("chance", "Gaussian matrix of this shape and norm"));
   key.replaceChildren(...words);
 }
 
+function bulkWords(data, layer) {
+  const spikes = reading("marchenko_pastur.spikes", layer);
+  if (!data.bulk) return spikes === null ? [] : [keyWords("", `spikes, counted slice by slice: ${countText(spikes)}`)];
+  const how = survey.layers[layer].view === "unfold" ? " (kernel positions balanced)" : "";
+  return [
+    keyWords("bulk", `fitted bulk, edge at ${numberText(data.edge)}`),
+    keyWords(data.spikes ? "spike" : "", `${data.says} beyond the edge${how}`),
+  ];
+}
+
 function keyWords(kind, text) {
-  return make("span", {}, make("i", { class: `swatch ${kind}` }), text);
+  return make("span", {}, kind ? make("i", { class: `swatch ${kind}` }) : "", text);
 }
 
 on("chosen", () => {

@@ -33,6 +33,8 @@ function numberText(value, digits = 3) {
   return size.toFixed(decimals).replace(/^/, value < 0 ? "−" : "");
 }
 
+const pValueText = (value) => (value === null || value === undefined ? "" : numberText(value, 2));
+
 const shareText = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`);
 const countText = (value) => value.toLocaleString("en").replaceAll(",", "\u202f");
 const shapeText = (shape) => shape.map(countText).join(" × ");

@@ -24,7 +24,7 @@ function breakable(name) {
   return name.split(/(?<=[._/#])/).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
 }
 
-function answerRow([holds, checks], index) {
+function answerRow([index, holds, checks]) {
   const said = holds === null ? "undecided" : holds ? "yes" : "no";
   const list = make("ul", {}, ...checks.map(([check, says]) => make("li", { "data-mark": marks[check] }, says)));
   const { verdict } = survey.questions[index];
@@ -43,7 +43,7 @@ function valueCell(column, layer) {
   const low = reading(column.name, layer, "low");
   const high = reading(column.name, layer, "high");
   const percentile = reading(column.name, layer, "percentile");
-  const text = column.share ? shareText(shareOf(layer, value)) : numberText(value);
+  const text = column.share ? shareText(shareOf(layer, value)) : readingText(column.name, value);
   const cell = make("dd", {}, text);
   if (value === null) cell.append(make("small", {}, survey.readings[column.name]?.said?.[layer] ?? "not measured"));
   if (low !== null && high !== null) cell.append(make("small", {}, `${numberText(low)} to ${numberText(high)}`));
@@ -53,6 +53,8 @@ function valueCell(column, layer) {
 
 function readingsTable(layer) {
   const head = ["reading", "value", "interval", "chance", "percentile"];
+  const tested = Object.values(survey.readings).some((column) => (column.p_value?.[layer] ?? null) !== null);
+  if (tested) head.push("p-value");
   const rows = Object.entries(survey.readings).map(([name, column]) => {
     const low = column.low?.[layer] ?? null;
     const interval = low === null ? "" : `${numberText(low)} to ${numberText(column.high?.[layer])}`;
@@ -65,10 +67,11 @@ function readingsTable(layer) {
       "tr",
       { title: column.reads || null },
       make("th", { scope: "row" }, name),
-      make("td", { class: "n" }, value === null ? "–" : `${numberText(value, 5)}${unit}`, said ? make("small", {}, ` ${said}`) : ""),
+      make("td", { class: "n" }, value === null ? "–" : `${readingText(name, value, 5)}${unit}`, said ? make("small", {}, ` ${said}`) : ""),
       make("td", { class: "n" }, interval),
       make("td", { class: "n" }, chance === null ? "" : numberText(chance)),
       make("td", { class: "n" }, chance === null ? "" : percentileText(column.percentile?.[layer])),
+      tested ? make("td", { class: "n" }, pValueText(column.p_value?.[layer])) : null,
     );
   });
   const cells = head.map((title, index) => make("th", { scope: "col", class: index ? "n" : null }, title));

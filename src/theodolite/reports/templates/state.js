@@ -18,6 +18,9 @@ function reading(name, layer, part = "value") {
   return column?.[part]?.[layer] ?? null;
 }
 
+const readingText = (name, value, digits = 3) =>
+  survey.readings[name]?.counts && Number.isInteger(value) ? countText(value) : numberText(value, digits);
+
 function shareOf(layer, number) {
   const { count } = survey.layers[layer];
   return number === null || !count ? null : number / count;

@@ -25,7 +25,7 @@ function valueTableCell(column, value, layer) {
   const interval = low === null ? "" : `${numberText(low)}–${numberText(high)}`;
   const small = [interval, percentile === null ? "" : `p ${percentileText(percentile).replace(" ", "")}`].filter(Boolean).join(" · ");
   const said = survey.readings[column.name]?.said?.[layer];
-  return make("td", { class: "n", title: said ?? null }, column.share ? shareText(value) : numberText(value), small ? make("small", {}, small) : "");
+  return make("td", { class: "n", title: said ?? null }, column.share ? shareText(value) : readingText(column.name, value), small ? make("small", {}, small) : "");
 }
 
 function verdictCell(layer) {
@@ -144,12 +144,13 @@ function fillFilters() {
 }
 
 function startTable() {
-  const verdicts = survey.verdicts.map((verdict, index) => make("option", { value: index }, verdict));
+  const verdicts = survey.offered.map((index) => make("option", { value: index }, survey.verdicts[index]));
   byId("verdict").replaceChildren(make("option", { value: "" }, "all"), ...verdicts, make("option", { value: "apart" }, "named apart"));
   byId("find").addEventListener("input", selectRows);
   byId("role").addEventListener("change", selectRows);
   byId("verdict").addEventListener("change", selectRows);
   const box = byId("table");
+  box.classList.toggle("wide", survey.columns.length > 6);
   box.addEventListener("click", (event) => {
     const row = event.target.closest("tr[data-layer]");
     if (row) choose(Number(row.dataset.layer));

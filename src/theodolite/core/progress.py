@@ -1,4 +1,4 @@
-"""How far a survey is."""
+"""How far a long piece of work is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a survey is; passed to the callback after every target.
+    """How far a survey, or the writing of a checkpoint, is; passed to the callback after every target.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Clock:
     cost : float
         Their work together.
     report : callable, optional
-        Called with `Progress` from the thread that runs the survey.
+        Called with `Progress` from the thread that runs the work.
     """
 
     def __init__(self, total: int, cost: float, report: Callable[[Progress], None] | None) -> None:

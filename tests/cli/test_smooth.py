@@ -1,0 +1,154 @@
+"""`theodolite smooth`: what it says, writes, refuses, and how it ends."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import theodolite as td
+
+
+def test_a_dry_run_explains_every_matrix_and_writes_nothing(cli, checkpoint, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    ran = cli("smooth", checkpoint, "--dry-run")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0].startswith("tiny, smoothed by the trace-log condition: 5 of 5 matrices change; ")
+    assert lines[1:6] == td.act.smooth_plan(checkpoint).explain().splitlines()[1:]
+    assert lines[6] == "Next     the same with -o OUT in place of --dry-run writes it"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_it_writes_a_copy_and_leaves_the_original(cli, checkpoint, tmp_path):
+    before = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    ran = cli("smooth", checkpoint, "-o", "smooth.safetensors", "--rank", "5")
+    assert ran.code == 0
+    assert hashlib.sha256(checkpoint.read_bytes()).hexdigest() == before
+    assert "tiny, smoothed by a rank (5): 5 of 5 matrices change; 25 of 320 components stay." in ran.out
+    assert "Farthest from what it was: " in ran.out
+    assert "Copy     smooth.safetensors" in ran.out
+    assert "Next     theodolite survey smooth.safetensors" in ran.out
+    loaded = load_file(tmp_path / "cwd" / "smooth.safetensors")
+    original = load_file(checkpoint)
+    assert loaded.keys() == original.keys()
+    assert np.linalg.matrix_rank(loaded["model.layers.0.mlp.up_proj.weight"], rtol=1e-5) == 5
+    np.testing.assert_array_equal(loaded["steps"], original["steps"])
+
+
+def test_a_folder_holds_the_record_of_what_was_done(cli, checkpoint, tmp_path):
+    assert cli("smooth", checkpoint, "-o", "copy", "--energy", "0.8", "--jobs", "2").code == 0
+    record = json.loads((tmp_path / "cwd" / "copy" / "smoothing.json").read_text())
+    assert td.act.SmoothPlan.from_dict(record) == td.act.smooth_plan(checkpoint, "energy", energy=0.8)
+    assert len(record["changes"]) == 5
+
+
+def test_json_is_the_plan_and_nothing_else(cli, checkpoint):
+    ran = cli("smooth", checkpoint, "--dry-run", "--json", "--by", "spikes")
+    assert td.act.SmoothPlan.from_json(ran.out) == td.act.smooth_plan(checkpoint, "spikes")
+    ran = cli("smooth", checkpoint, "-o", "copy", "--json", "--by", "spikes")
+    assert td.act.SmoothPlan.from_json(ran.out) == td.act.smooth_plan(checkpoint, "spikes")
+    assert "Copy     copy" in ran.err
+
+
+def test_layers_and_the_rule_that_an_amount_implies(cli, checkpoint):
+    plan = json.loads(cli("smooth", checkpoint, "--dry-run", "--json", "--rank", "0.25", "--layers", "*.mlp.*").out)
+    assert plan["smoothing"]["by"] == "rank"
+    assert [m["tensor"] for m in plan["matrices"]] == [f"model.layers.{i}.mlp.up_proj.weight" for i in (0, 1)]
+    assert [m["rank"] for m in plan["matrices"]] == [16, 16]
+    assert json.loads(cli("smooth", checkpoint, "--dry-run", "--json", "--energy", "1").out)["smoothing"]["energy"] == 1
+
+
+def test_traps_are_named(cli, tmp_path):
+    array = np.random.default_rng(0).normal(size=(64, 48)).astype(np.float32)
+    array[7, 9] = 50.0
+    save_file({"fc.weight": array}, tmp_path / "net.safetensors")
+    ran = cli("smooth", tmp_path / "net.safetensors", "-o", "out.safetensors", "--by", "none", "--remove-traps")
+    assert "1 trap removed" in ran.out
+    dry = cli("smooth", tmp_path / "net.safetensors", "--dry-run", "--by", "none", "--remove-traps", "--seed", "3")
+    assert "a trap is removed (50 in row 7, column 9)" in dry.out
+    assert load_file(tmp_path / "cwd" / "out.safetensors")["fc.weight"][7, 9] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "Give -o OUT, or --dry-run"),
+        (("-o", "x", "--by", "tracelog"), "tracelog"),
+        (("-o", "x", "--energy", "2"), "energy is 2.0; it must be a share above 0"),
+        (("-o", "x", "--energy", "0.5", "--rank", "3"), "rank is 3.0, which goes with by='rank'"),
+        (("-o", "x", "--by", "rank"), "rank is None"),
+        (("-o", "x", "--by", "none"), "nothing would change"),
+        (("-o", "x", "--layers", "nope"), "no matrix that matches layers='nope'"),
+        (("-o", "x", "--jobs", "0"), "--jobs is 0."),
+    ],
+)
+def test_wrong_usage_is_2_and_writes_nothing(cli, checkpoint, tmp_path, options, says):
+    ran = cli("smooth", checkpoint, *options)
+    assert ran.code == 2
+    assert says in ran.err
+    assert ran.out == ""
+    assert list((tmp_path / "cwd").iterdir()) == []
+
+
+def test_a_place_that_is_taken_is_2_before_any_work(cli, checkpoint, tmp_path, monkeypatch):
+    out = tmp_path / "cwd" / "out.safetensors"
+    assert cli("smooth", checkpoint, "-o", out, "--rank", "2").code == 0
+    before = out.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr("theodolite.act.smooth_plan", lambda *_, **__: 1 / 0)
+        ran = cli("smooth", checkpoint, "-o", out, "--rank", "3")
+        same = cli("smooth", checkpoint, "-o", checkpoint, "--rank", "3", "--overwrite")
+    assert ran.code == 2
+    assert "is there already" in ran.err
+    assert "--overwrite" in ran.err
+    assert same.code == 2
+    assert "is the checkpoint itself" in same.err
+    assert out.read_bytes() == before
+    assert cli("smooth", checkpoint, "-o", out, "--rank", "3", "--overwrite").code == 0
+    assert out.read_bytes() != before
+
+
+def test_an_unreadable_input_is_4(cli, tmp_path):
+    (tmp_path / "broken.safetensors").write_bytes(b"no such thing")
+    for path in (tmp_path / "broken.safetensors", tmp_path / "nowhere"):
+        ran = cli("smooth", path, "-o", "out")
+        assert ran.code == 4
+        assert ran.err.startswith("error: ")
+        assert "Traceback" not in ran.err
+
+
+def test_an_interrupt_is_130_and_leaves_nothing(cli, checkpoint, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("theodolite.act.smooth.applying.smooth", stop)
+    ran = cli("smooth", checkpoint, "-o", "out", "--rank", "2")
+    assert ran.code == 130
+    assert "Nothing was written" in ran.err
+    assert list((tmp_path / "cwd").iterdir()) == []
+
+
+def test_a_full_disk_is_a_line_and_not_a_traceback(cli, checkpoint, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("theodolite.sources.writer.SafetensorsWriter.write", full)
+    ran = cli("smooth", checkpoint, "-o", "out", "--rank", "2")
+    assert ran.code == 2
+    assert "can't be written: No space left on device." in ran.err
+    assert list((tmp_path / "cwd").iterdir()) == []
+
+
+@pytest.mark.torch
+def test_what_is_left_out_is_said(cli, tmp_path, torch):
+    module = torch.nn.Linear(12, 10)
+    optimizer = torch.optim.Adam(module.parameters())
+    module(torch.ones(12)).sum().backward()
+    optimizer.step()
+    torch.save({"model": module.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "run.pt")
+    ran = cli("smooth", tmp_path / "run.pt", "-o", "out.safetensors", "--rank", "2")
+    assert ran.code == 0
+    assert "Left out: " in ran.out
+    assert "optimizer state, not a weight" in ran.out
