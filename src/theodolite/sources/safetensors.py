@@ -79,7 +79,7 @@ def _header(file: SourceFile) -> tuple[dict[str, Any], int]:
         raise CheckpointError(
             f"the header claims {length} bytes, more than the {HEADER_LIMIT} that are read",
             file=file.path,
-            remedy="This is not a safetensors file, or it is damaged: fetch or save it again; in shards, if it is real.",
+            remedy="It is damaged or no safetensors file: fetch or save it again (in shards, if it is that large).",
         )
     if length > file.size - _LENGTH_BYTES:
         raise CheckpointError(
