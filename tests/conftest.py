@@ -20,3 +20,14 @@ def shared() -> Path:
 def torch() -> ModuleType:
     """The torch package, or a skip where it is not installed."""
     return pytest.importorskip("torch", reason="needs the extra [torch]")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of all-MiniLM-L6-v2 in the user's cache, or a skip where it was never fetched."""
+    from theodolite.cli.minilm import MINILM, cache_folder
+
+    folder = cache_folder() / MINILM.model
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip(f"needs {MINILM.model} in {folder}; `theodolite demo --model minilm` puts it there")
+    return folder

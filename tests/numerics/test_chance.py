@@ -180,11 +180,11 @@ def test_sides_beyond_the_table_are_simulated_from_the_shape_alone(monkeypatch):
     assert asked[0] == asked[1]
     assert asked[0][2] != asked[2][2]
     law = laws["power_law.alpha"]
-    assert (law.source, law.draws, law.shape) == ("simulated", 39, (20000, 30000))
+    assert (law.source, law.draws, law.shape) == ("simulated", 99, (20000, 30000))
     np.testing.assert_array_equal(law.quantiles, again["power_law.alpha"].quantiles)
-    # 39 draws support the levels from 2.5 to 97.5 % and no more.
-    assert law.levels[[0, -1]] == pytest.approx([0.025, 0.975])
-    assert law.percentile(-np.inf) == pytest.approx(2.5)
+    # 99 draws support the levels from 1 to 99 % and no more.
+    assert law.levels[[0, -1]] == pytest.approx([0.01, 0.99])
+    assert law.percentile(-np.inf) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (24, 100)])

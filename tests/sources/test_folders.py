@@ -131,6 +131,12 @@ def test_infinity_stands_in_published_configurations(save: Callable[..., Path]):
     assert open_checkpoint(path.parent).config["time_step_limit"] == [0.0, float("inf")]
 
 
+def test_a_byte_order_mark_stands_in_configurations_that_editors_wrote(save: Callable[..., Path]):
+    path = save(ONES, "net/model.safetensors")
+    (path.parent / "config.json").write_bytes(b'\xef\xbb\xbf{"model_type": "bert"}')
+    assert open_checkpoint(path.parent).config == {"model_type": "bert"}
+
+
 @pytest.mark.parametrize(
     ("present", "chosen"),
     [

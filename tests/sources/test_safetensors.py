@@ -106,6 +106,19 @@ def test_bad_headers_name_file_tensor_and_remedy(case: str, tmp_path: Path, raw:
     assert len(str(error)) < 1200
 
 
+def test_a_header_of_gigabytes_is_not_read_even_where_the_file_is_as_long(tmp_path: Path):
+    path = tmp_path / "sparse.safetensors"
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", 1 << 31) + b'{"')
+        file.truncate(1 << 32)
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match="more than the"):
+        open_checkpoint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
 @pytest.mark.parametrize("size", [0, 1, 7, 8])
 def test_files_shorter_than_their_header(size: int, tmp_path: Path):
     path = tmp_path / "short.safetensors"

@@ -211,6 +211,17 @@ def test_recompressed_archives_are_read(store: Callable[..., Path], tmp_path: Pa
     assert open_checkpoint(tmp_path / "z.pt")["a.weight"].array().sum() == 66
 
 
+@pytest.mark.parametrize("swollen", ["data.pkl", "data/0"])
+def test_a_bomb_is_refused_before_it_is_unpacked(
+    swollen: str, store: Callable[..., Path], tmp_path: Path, torch: ModuleType
+):
+    path = store({"a.weight": torch.zeros(4, 4)})
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "z.pt", "w", zipfile.ZIP_DEFLATED) as out:
+        for name in archive.namelist():
+            out.writestr(name, archive.read(name) + (bytes(100_000_000) if name.endswith(swollen) else b""))
+    assert "unpacks to 1000" in str(refusal(tmp_path / "z.pt"))
+
+
 def test_a_legacy_storage_larger_than_the_file(store: Callable[..., Path], torch: ModuleType):
     path = store({"a.weight": torch.ones(300, 3)}, legacy=True)
     content = path.read_bytes()

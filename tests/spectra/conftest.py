@@ -74,17 +74,6 @@ def not_finite(refusal):
 
 
 @pytest.fixture(scope="session")
-def minilm():
-    """Return the folder of all-MiniLM-L6-v2 in the user's cache, or skip."""
-    from theodolite.cli.minilm import MINILM, cache_folder
-
-    folder = cache_folder() / MINILM.model
-    if not (folder / "model.safetensors").is_file():
-        pytest.skip(f"needs {MINILM.model} in {folder}; `theodolite demo --model minilm` puts it there")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def minilm_layers(shared, minilm):
     """Return each of MiniLM's 36 encoder matrices as a spectrum, with numbers found by a decomposition in float64.
 

@@ -103,6 +103,13 @@ def test_other_parameters_and_seeds_stand_beside(model: Model, run: Path) -> Non
     }
 
 
+def test_what_was_read_last_counts_even_if_the_clock_was_set_back(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    td.survey({"a.weight": np.eye(9)}, ["stable_rank"], store=run)
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    readings = td.survey({"a.weight": np.diag([2.0, *[1.0] * 8])}, ["stable_rank"], store=run)
+    assert [row.value for row in readings.where("stable_rank", module="a")] == [3.0]
+
+
 def test_conventions_stand_beside_each_other(run: Path) -> None:
     kernel = {"conv.weight": np.random.default_rng(0).normal(size=(16, 8, 3, 3)).astype(np.float32)}
     td.survey(kernel, ["stable_rank"], store=run)

@@ -26,12 +26,8 @@ def digest(*parts: bytes | str) -> str:
     str
         SHA-256 in hexadecimal.
     """
-    state = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        state.update(len(data).to_bytes(8, "little"))
-        state.update(data)
-    return state.hexdigest()
+    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "little") + part for part in encoded)).hexdigest()
 
 
 def canonical_json(value: Any) -> str:

@@ -95,23 +95,43 @@ def complete(function: Callable[..., Any], given: Mapping[str, Any], *, text: bo
     ------
     ParameterError
         If a name is unknown or a value doesn't fit its annotation.
-    """
+    """  # noqa: DOC502 - raised by _complete
+    # Measures are called over and over with the same few parameters; types stand beside values since 1 == 1.0 == True.
+    same = (function, text, *((key, type(value), value) for key, value in given.items()))
+    try:
+        return dict(_CHECKED[same])
+    except (KeyError, TypeError):  # not seen yet, or not hashable
+        checked = _complete(function, given, text)
+    if len(_CHECKED) < _MOST_CHECKED and all(isinstance(value, _PLAIN) for value in given.values()):
+        _CHECKED[same] = dict(checked)
+    return checked
+
+
+_PLAIN = (bool, int, float, str, type(None))
+_MOST_CHECKED = 1024
+_CHECKED: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+
+def _complete(function: Callable[..., Any], given: Mapping[str, Any], text: bool) -> dict[str, Any]:
     known = keywords(function)
-    name = inspect.unwrap(function).__name__
     for key in given:
         if key not in known:
             advice = closest(key, known) if known else "it takes none"
-            raise ParameterError(f"{name}: unknown parameter {key!r}; {advice}")
+            raise ParameterError(f"{_name(function)}: unknown parameter {key!r}; {advice}")
     plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in given.items()}
     try:
         checked = msgspec.convert(plain, _schema(function), strict=not text)
     except msgspec.ValidationError as error:
-        raise ParameterError(f"{name}: {_readable(error, plain)}") from None
+        raise ParameterError(f"{_name(function)}: {_readable(error, plain)}") from None
     complete_ones = msgspec.structs.asdict(checked)
     for key, value in complete_ones.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ParameterError(f"{name}: parameter {key!r} is {value}; expected a finite number")
+            raise ParameterError(f"{_name(function)}: parameter {key!r} is {value}; expected a finite number")
     return complete_ones
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return str(inspect.unwrap(function).__name__)
 
 
 def _readable(error: msgspec.ValidationError, given: Mapping[str, Any]) -> str:

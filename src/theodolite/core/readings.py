@@ -220,7 +220,9 @@ class Readings:
         cells: dict[str, dict[str, float | None]] = {row.target: {} for row in rows}
         for row in dict.fromkeys(rows):
             if row.name in cells[row.target]:
-                raise ValueError(f"{row.name} was read twice of {row.target!r}; choose one with where(params=...)")
+                raise ValueError(
+                    f"{row.name} was read twice of {row.target!r}; choose one with where(params=...) or where(seed=...)"
+                )
             cells[row.target][row.name] = row.value
         order = [target.target for target in self.targets if target.target in cells]
         columns = list(dict.fromkeys(row.name for row in rows))

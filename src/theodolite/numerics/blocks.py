@@ -24,7 +24,7 @@ __all__ = [
     "whole",
 ]
 
-BLOCK_ENTRIES = 1 << 22  # 32 MiB of float64
+BLOCK_ENTRIES = 1 << 20  # 8 MiB of float64: large enough for dsyrk, small enough that its memory is reused
 SMALLEST_SQUARE = 1e-280  # below it squares lose digits to underflow
 
 

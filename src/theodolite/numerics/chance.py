@@ -32,7 +32,7 @@ _LOWER_LEVELS = (0.005, 0.01, 0.0125, 0.02, 0.025, 0.035, 0.05, 0.075, 0.1, 0.15
 LEVELS: tuple[float, ...] = (*_LOWER_LEVELS, 0.5, *(1 - p for p in reversed(_LOWER_LEVELS)))
 
 # Their range is the central 95 % of chance. They take minutes, and decomposing one such matrix takes longer.
-_DRAWS_BEYOND_TABLE = 39
+_DRAWS_BEYOND_TABLE = 99  # resolve the 1st and the 99th percentile, by which the rules of a report go
 _SEED = 20250727
 _TABLE = Path(__file__).with_name("gaussian_chance.npz")
 
@@ -159,7 +159,7 @@ def chance_level(quantity: str, shape: tuple[int, int]) -> ChanceLevel:
 def chance_levels(shape: tuple[int, int]) -> Mapping[str, ChanceLevel]:
     """Return the laws of all four quantities over Gaussian matrices of one shape.
 
-    Shapes whose shorter side the shipped table covers (8 to 16384, every aspect) are read from it. Beyond, 39 spectra
+    Shapes whose shorter side the shipped table covers (8 to 16384, every aspect) are read from it. Beyond, 99 spectra
     are drawn with a seed that depends on the shape alone, which takes minutes. Either way the answer is kept.
 
     Parameters

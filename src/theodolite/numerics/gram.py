@@ -13,7 +13,7 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas, lapack
+from scipy.linalg import lapack
 
 from theodolite.numerics.blocks import (
     BLOCK_ENTRIES,
@@ -28,6 +28,7 @@ from theodolite.numerics.blocks import (
     tall_blocks,
     whole,
 )
+from theodolite.numerics.lapack import accumulate_gram, eigenvalues_of_lower
 
 __all__ = [
     "MagnitudeError",
@@ -104,7 +105,7 @@ def gram_eigenvalues(matrix: Any) -> tuple[Any, Any]:
     if library is not None:
         return _library_eigenvalues(matrix, library)
     if len(shape) == 2 and not is_complex(matrix):
-        eigenvalues = _eigenvalues_of_lower(_lower_gram(matrix, matrix))
+        eigenvalues = eigenvalues_of_lower(_lower_gram(matrix, matrix))
     else:
         eigenvalues = np.sort(np.concatenate(list(_slice_eigenvalues(matrix))))
     np.maximum(eigenvalues, 0.0, out=eigenvalues)
@@ -203,24 +204,16 @@ def _lower_gram(matrix: Any, source: Any) -> NDArray[np.float64]:
     gram = np.zeros((side, side), order="F")
     with np.errstate(over="ignore", invalid="ignore"):
         for block in tall_blocks(matrix):
-            if block.flags.c_contiguous:
-                gram = blas.dsyrk(1.0, block.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
-            else:
-                gram = blas.dsyrk(1.0, block, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
+            accumulate_gram(gram, block)
     check_gram(gram, source)
     return gram
-
-
-def _eigenvalues_of_lower(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    # NumPy's wrapper of dsyevd lets other threads run meanwhile; SciPy's holds the interpreter's lock.
-    return np.asarray(np.linalg.eigvalsh(gram, UPLO="L"), dtype=np.float64)
 
 
 def _slice_eigenvalues(matrix: Any) -> Iterator[NDArray[np.float64]]:
     for block in slice_blocks(matrix) if matrix.ndim == 3 else [whole(matrix)[None]]:
         rows, columns = block.shape[-2:]
         if min(rows, columns) > STACKED_SIDE and block.dtype.kind != "c":
-            yield from (_eigenvalues_of_lower(_lower_gram(part, matrix)) for part in block)
+            yield from (eigenvalues_of_lower(_lower_gram(part, matrix)) for part in block)
             continue
         adjoint = np.swapaxes(block, -1, -2).conj()
         with np.errstate(over="ignore", invalid="ignore"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.sources.stored import CHUNK_BYTES, StoredTensor, row_bounds
+from theodolite.sources.stored import CHUNK_BYTES, RowSource, StoredTensor
 
 if TYPE_CHECKING:
     from theodolite.core.views import Spectrum
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 View = Literal["matrix", "unfold", "slices", "fft"]
 
 
-class Matrix(ABC):
+class Matrix(RowSource):
     """A matrix (or a stack of matrices) of a weight, out x in, read row by row.
 
     It has what `Spectrum` asks of a matrix: `shape`, `dtype`, `ndim` and ``matrix[start:stop]``, all of them in the
@@ -39,32 +38,8 @@ class Matrix(ABC):
         Kernel positions side by side in each row of an unfolded convolution; 1 for everything else.
     """
 
-    shape: tuple[int, ...]
-    dtype: np.dtype[np.generic]
     role: str
     view: View
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes.
-
-        Returns
-        -------
-        int
-            2, or 3 for a stack.
-        """
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of entries.
-
-        Returns
-        -------
-        int
-            The product of the shape.
-        """
-        return math.prod(self.shape)
 
     @property
     def positions(self) -> int:
@@ -77,21 +52,6 @@ class Matrix(ABC):
         """
         source = getattr(self, "source", None)
         return 1 if source is None or self.view != "unfold" else math.prod(source.shape[2:])
-
-    @abstractmethod
-    def rows(self, start: int, stop: int) -> NDArray[np.generic]:
-        """Read entries ``start:stop`` of the first axis.
-
-        Parameters
-        ----------
-        start, stop : int
-            Bounds with ``0 <= start <= stop <= shape[0]``.
-
-        Returns
-        -------
-        numpy.ndarray
-            The entries.
-        """
 
     def put_back(self, values: NDArray[Any], stored: NDArray[Any]) -> None:
         """Write a matrix of this shape into an array of the tensor's shape, where this one lies in it.
@@ -118,10 +78,6 @@ class Matrix(ABC):
 
     def _put_back(self, values: NDArray[Any], stored: NDArray[Any]) -> None:  # noqa: ARG002 - for those that can
         raise ValueError(f"the view {self.view!r} of a {self.role} cannot be turned back into the tensor")
-
-    def __getitem__(self, key: slice) -> NDArray[np.generic]:
-        start, stop, step = row_bounds(key, self.shape[0])
-        return self.rows(start, stop)[::step]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

@@ -22,7 +22,7 @@ from theodolite.sources.record import Contents, Record
 from theodolite.sources.stored import FileTensor, RawBytes
 from theodolite.sources.untrusted_json import parse_object
 
-HEADER_LIMIT = 100_000_000
+HEADER_LIMIT = 16_000_000
 _DEPTH = 3
 _LENGTH_BYTES = 8
 _MOST_AXES = 32
@@ -77,9 +77,9 @@ def _header(file: SourceFile) -> tuple[dict[str, Any], int]:
     (length,) = struct.unpack("<Q", file.read(0, _LENGTH_BYTES))
     if length > HEADER_LIMIT:
         raise CheckpointError(
-            f"the header claims {length} bytes, more than the {HEADER_LIMIT} of the format",
+            f"the header claims {length} bytes, more than the {HEADER_LIMIT} that are read",
             file=file.path,
-            remedy="This is not a safetensors file, or it is damaged: fetch or save it again.",
+            remedy="It is damaged or no safetensors file: fetch or save it again (in shards, if it is that large).",
         )
     if length > file.size - _LENGTH_BYTES:
         raise CheckpointError(

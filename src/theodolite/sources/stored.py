@@ -15,13 +15,13 @@ from theodolite.sources.opened import SourceFile
 CHUNK_BYTES = 1 << 22
 
 
-class StoredTensor(ABC):
-    """A tensor that is read row by row along its first axis, in its stored type.
+class RowSource(ABC):
+    """Something that is read row by row along its first axis when it is sliced.
 
     Attributes
     ----------
     shape : tuple of int
-        Its shape as stored.
+        Its shape.
     dtype : numpy.dtype
         The type of what slicing gives.
     """
@@ -36,13 +36,13 @@ class StoredTensor(ABC):
         Returns
         -------
         int
-            The length of the shape.
+            The number of sides of the shape.
         """
         return len(self.shape)
 
     @property
     def size(self) -> int:
-        """Number of elements.
+        """Number of entries.
 
         Returns
         -------
@@ -63,8 +63,16 @@ class StoredTensor(ABC):
         Returns
         -------
         numpy.ndarray
-            A C-ordered array in the stored type.
+            The entries, in C order.
         """
+
+    def __getitem__(self, key: slice) -> NDArray[np.generic]:
+        start, stop, step = row_bounds(key, self.shape[0])
+        return self.rows(start, stop)[::step]
+
+
+class StoredTensor(RowSource):
+    """A tensor that is read row by row along its first axis, in its stored type."""
 
     def read(self) -> NDArray[np.generic]:
         """Read the whole tensor.
@@ -75,10 +83,6 @@ class StoredTensor(ABC):
             The tensor in the stored type and shape.
         """
         return self.rows(0, self.shape[0])
-
-    def __getitem__(self, key: slice) -> NDArray[np.generic]:
-        start, stop, step = row_bounds(key, self.shape[0])
-        return self.rows(start, stop)[::step]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({' x '.join(map(str, self.shape)) or 'scalar'}, {self.dtype})"

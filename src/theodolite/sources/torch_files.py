@@ -35,8 +35,8 @@ _ERRORS = (
 _FOREIGN_CLASS = re.compile(
     r"GLOBAL ([\w.]+) was not an allowed global|Unsupported class ([\w.]+)|class ([\w.]+) is not"
 )
+# Compressed members are unpacked into memory; no weights shrink to a 32nd, zeros aside.
 _BEST_COMPRESSION = 32
-"""What zeros aside no weights reach; compressed members are unpacked into memory, so that more would be a bomb."""
 _ROOM = 1 << 24
 _LEGACY_PICKLES = 5
 _LONGEST_LINE = 1 << 16
@@ -100,8 +100,13 @@ def _check_zip(torch: Any, file: SourceFile) -> bool:
     try:
         with zipfile.ZipFile(file.path) as archive:
             members = archive.infolist()
-        if sum(info.file_size for info in members) > _BEST_COMPRESSION * file.size + _ROOM:
-            raise CheckpointError("the archive claims more bytes than it can hold", file=file.path, remedy=_DAMAGED)
+        unpacked = sum(info.file_size for info in members)
+        if unpacked > _BEST_COMPRESSION * file.size + _ROOM:
+            raise CheckpointError(
+                f"the archive of {file.size} bytes unpacks to {unpacked}",
+                file=file.path,
+                remedy="It is damaged or hostile: save it again uncompressed, as torch.save does.",
+            )
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(str(file.path))
     except CheckpointError:
         raise

@@ -31,7 +31,8 @@ def parse_object(
     depth : int
         The deepest nesting that is accepted.
     constants : bool
-        Whether ``NaN`` and ``Infinity`` are accepted, which are not JSON but stand in configurations.
+        Whether ``NaN``, ``Infinity`` and a byte order mark are accepted, which are not JSON but stand in
+        configurations that editors and frameworks have written.
 
     Returns
     -------
@@ -59,7 +60,8 @@ def parse_object(
 
     try:
         constant = float if constants else _no_constant
-        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=without_duplicates, parse_constant=constant)
+        text = data.decode("utf-8-sig" if constants else "utf-8")
+        parsed = json.loads(text, object_pairs_hook=without_duplicates, parse_constant=constant)
     except CheckpointError:
         raise
     except (ValueError, RecursionError) as error:

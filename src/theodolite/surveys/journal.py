@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -173,10 +174,12 @@ class Journal:
     ----------
     path : Path
         The file; made where there is none. The caller holds the lock.
+    after : float
+        Time of the latest commit that there is: new ones are later even if the clock has been set back.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, after: float = 0.0) -> None:
+        self._path, self._latest = path, after
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
             _, self._end = decode(path.read_bytes(), path)
@@ -198,7 +201,8 @@ class Journal:
         Group
             The same with the time of the commit.
         """
-        stamped = Group(group.targets, group.readings, group.inventories, time.time())
+        self._latest = max(time.time(), math.nextafter(self._latest, math.inf))
+        stamped = Group(group.targets, group.readings, group.inventories, self._latest)
         data = encode(stamped)
         os.lseek(self._descriptor, self._end, os.SEEK_SET)
         try:

@@ -141,9 +141,10 @@ class FolderStore(Store):
             opened.enter_context(FileLock(place / f"{name}.lock"))
             run_folder.enrol(folder, entry)
             self._folder = folder
-            self._journal = Journal(place / f"{name}.jsonl")
+            groups = run_folder.read_groups(folder)
+            self._journal = Journal(place / f"{name}.jsonl", max((group.at for group in groups), default=0.0))
             opened.callback(self._journal.close)
-            super().__init__(run_folder.read_groups(folder))
+            super().__init__(groups)
             self._opened = opened.pop_all()
 
     def readings(self) -> Readings:

@@ -18,7 +18,8 @@ class WholeModel:
     Attributes
     ----------
     name : str
-        ``"power_law.alpha"``, or the measure alone for a scalar measure.
+        ``"power_law.alpha"``, or the measure alone for a scalar measure; with the view of convolutions where it is
+        not the usual one.
     statistics : dict of str to float or None
         Mean, median, mean weighted by parameters, and the number of layers that have a value.
     """
@@ -52,6 +53,8 @@ def whole_model(readings: Readings, model: str) -> tuple[WholeModel, ...]:
         if statistic not in STATISTICS:
             continue
         name = row.measure if field in ("", "value") else f"{row.measure}.{field}"
+        if target.view:
+            name = f"{name} ({target.view})"
         # A measure that was asked for twice, with different parameters, shows what was asked for first.
         statistics = found.setdefault(name, dict.fromkeys(STATISTICS))
         if statistics[statistic] is None:
