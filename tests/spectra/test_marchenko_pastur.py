@@ -61,7 +61,8 @@ def test_planted_spikes_are_counted_and_in_their_place(shape, count):
         # An eigenvalue of strength t spreads by about sqrt(2 / short side) times its distance from the bulk.
         assert top == pytest.approx(np.sort(expected)[::-1], rel=2.0 / np.sqrt(min(shape)))
         assert fit.soft_rank == pytest.approx(fit.edge / top[0])
-        assert fit.edge == pytest.approx(fit.variance * (np.sqrt(shape[0]) + np.sqrt(shape[1])) ** 2)
+        rest = np.sqrt(shape[0] - count) + np.sqrt(shape[1] - count)
+        assert fit.edge == pytest.approx(fit.variance * rest**2)
 
 
 def test_the_position_is_right_on_average():

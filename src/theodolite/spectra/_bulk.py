@@ -43,8 +43,9 @@ class FittedSlice:
 
     @property
     def edge(self) -> float:
-        """Largest eigenvalue of the bulk in the limit of large matrices."""
-        return float(self.bulk.variance * (np.sqrt(self.values.size) + np.sqrt(self.long)) ** 2)
+        """Largest eigenvalue of the bulk in the limit of large matrices, without the directions of the spikes."""
+        short, long = self.values.size - self.bulk.spikes, self.long - self.bulk.spikes
+        return float(self.bulk.variance * (np.sqrt(short) + np.sqrt(long)) ** 2)
 
 
 def level_of_slice(level: float, slices: int) -> float:

@@ -131,7 +131,7 @@ def correlation_traps(
     >>> noise[3, 5] = 30.0
     >>> found = correlation_traps(noise)
     >>> int(found.count), round(float(found.strength), 1)
-    (1, 5.0)
+    (1, 5.1)
     """
     if not spectrum.eigenvalues[-1] > 0:
         raise Refusal(Outcome.ALL_ZERO)

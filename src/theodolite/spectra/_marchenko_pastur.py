@@ -99,6 +99,8 @@ def marchenko_pastur(
 ) -> MarchenkoPastur:
     r"""Marchenko-Pastur bulk, with edge :math:`\sigma^2 (\sqrt n + \sqrt m)^2`, and its spikes.
 
+    The k directions of the spikes are left out of the bulk, so that n and m stand for the sides less k.
+
     Entries of independent noise of variance :math:`\sigma^2` put the eigenvalues of an n x m matrix on the
     Marchenko-Pastur law. Here the variance is the sum of the eigenvalues within the bulk over
     :math:`(n - k)(m - k)`, where k, the number of spikes, counts the eigenvalues that the largest one of such noise

@@ -121,19 +121,21 @@ class Question:
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
 
-def stream(seed: int, key: str) -> int:
-    """Give the random stream of one reading, whatever the order in which readings are made.
+def stream(seed: int, content: str) -> int:
+    """Give the random stream of everything that is read of one target, whatever the order in which it is read.
+
+    Measures that shuffle the same entries share their shuffles, so that each is decomposed once.
 
     Parameters
     ----------
     seed : int
         The survey's seed.
-    key : str
-        The reading's key.
+    content : str
+        Hash of the target's content and of how it was made a matrix, in hexadecimal.
 
     Returns
     -------
     int
         What the measure gets as `rng`.
     """
-    return int(np.random.SeedSequence([seed, int(key, 16)]).generate_state(1, np.uint64)[0])
+    return int(np.random.SeedSequence([seed, int(content, 16)]).generate_state(1, np.uint64)[0])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from theodolite.core import Outcome, ReadingRow, Readings, Refusal, Spectrum, TargetRow, to_numpy
+from theodolite.core import Outcome, ReadingRow, Readings, Refusal, Spectrum, TargetRow, digest, to_numpy
 from theodolite.core.progress import Clock, Progress
 from theodolite.core.results import FieldReading, field_readings
 from theodolite.numerics.threads import blas_threads
@@ -224,10 +224,11 @@ def _answered(task: Task) -> Answer:
     spectrum = Spectrum(target.matrix)
     values, instead = _decomposed(spectrum)
     readings: list[ReadingRow] = []
+    content = digest(row.fingerprint, target.look)
     for question, key in missing:
         refers = values is not None and question.request.name in WITH_SPECTRUM
         about = _About(question, row, key, array_reference(row) if refers else "")
-        readings += _ask(about, spectrum, instead)
+        readings += _ask(about, spectrum, content, instead)
     refer = any(reading.array for reading in readings)
     return Answer(row.target, task.cost, row, _timed(readings, started), values if refer else None)
 
@@ -268,12 +269,12 @@ def _decomposed(spectrum: Spectrum) -> tuple[np.ndarray[Any, Any] | None, Except
         return None, error.with_traceback(None)
 
 
-def _ask(about: _About, spectrum: Spectrum, instead: Exception | None) -> list[ReadingRow]:
+def _ask(about: _About, spectrum: Spectrum, content: str, instead: Exception | None) -> list[ReadingRow]:
     question = about.question
     try:
         if instead is not None:
             raise instead
-        rng = {"rng": stream(question.seed, about.key)} if question.random else {}
+        rng = {"rng": stream(question.seed, content)} if question.random else {}
         result = question.request.measure(spectrum, **question.parameters, **rng)
         return [_reading(about, part) for part in field_readings(result, question.traits.fields)]
     except Refusal as refusal:
