@@ -10,7 +10,12 @@ MEASURES = [
     "power_law", "alpha_hat", "log_alpha_norm", "log_norm", "log_spectral_norm", "frobenius_norm", "spectral_norm",
     "stable_rank", "numerical_rank", "spectral_entropy",
 ]  # fmt: skip
+FULL = ["marchenko_pastur", "trace_log_rank", "correlation_traps", "random_distance"]
 COLUMNS = {
+    "sigma_mp": "marchenko_pastur.sigma",
+    "num_spikes": "marchenko_pastur.spikes",
+    "mp_softrank": "marchenko_pastur.soft_rank",
+    "detX_num": "trace_log_rank.rank",
     "alpha": "power_law.alpha",
     "xmin": "power_law.xmin",
     "D": "power_law.distance",
@@ -27,7 +32,8 @@ COLUMNS = {
 
 
 def main() -> None:
-    survey = td.Survey.of(MEASURES, convention="weightwatcher")
+    measures = MEASURES + FULL if sys.argv[2] == "full" else MEASURES
+    survey = td.Survey.of(measures, convention="weightwatcher")
     with td.open(sys.argv[1]) as checkpoint:
         for line in sys.stdin:
             start = time.perf_counter()

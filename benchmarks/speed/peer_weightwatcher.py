@@ -16,6 +16,9 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+FULL = ["sigma_mp", "num_spikes", "mp_softrank", "detX_num"]
+
+
 def module_tree(tensors: dict[str, torch.Tensor]) -> torch.nn.Module:
     """Build bare modules around weights, so that no model class is needed: the peer looks at types and weights."""
     root = torch.nn.Module()
@@ -64,12 +67,14 @@ def main() -> None:
 
         model = module_tree(load(sys.argv[1]))
         watcher = weightwatcher.WeightWatcher(model=model)
+    full = sys.argv[2] == "full"
     for _ in sys.stdin:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             start = time.perf_counter()
-            details = watcher.analyze()
+            details = watcher.analyze(mp_fit=True, randomize=True, detX=True) if full else watcher.analyze()
             seconds = time.perf_counter() - start
-        print(json.dumps({"seconds": seconds, "rows": details[COLUMNS].to_dict("records")}), flush=True)
+        columns = COLUMNS + FULL if full else COLUMNS
+        print(json.dumps({"seconds": seconds, "rows": details[columns].to_dict("records")}), flush=True)
 
 
 if __name__ == "__main__":

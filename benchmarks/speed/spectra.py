@@ -1,6 +1,6 @@
 """Weight spectra: theodolite against WeightWatcher, in one run, answers compared.
 
-    python benchmarks/speed/spectra.py --resnets FOLDER [--minilm FILE]
+    python benchmarks/speed/spectra.py --resnets FOLDER [--minilm FILE] [--full] [--turns N]
 
 Makes WeightWatcher an environment of its own on the first run (pinned; PyTorch's CPU build is enough). Both sides work
 with one BLAS thread, are warmed up once, and then take turns five times; the medians are compared, with the ratio's
@@ -36,8 +36,8 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 class Side:
     """A process that does one round of work for each line it is sent."""
 
-    def __init__(self, python: str, script: str, checkpoint: Path) -> None:
-        command = [python, str(HERE / script), str(checkpoint)]
+    def __init__(self, python: str, script: str, checkpoint: Path, columns: str) -> None:
+        command = [python, str(HERE / script), str(checkpoint), columns]
         environment = {**os.environ, **ONE_THREAD}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
@@ -95,13 +95,15 @@ def compare_answers(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) ->
     return len(theirs), worst, place
 
 
-def contest(name: str, checkpoint: Path, python: str) -> list[str]:
+def contest(name: str, checkpoint: Path, python: str, options: argparse.Namespace) -> list[str]:
     """Let both sides take turns over one checkpoint, and write a row for each number of jobs."""
-    ours, peer = Side(sys.executable, "ours.py", checkpoint), Side(python, "peer_weightwatcher.py", checkpoint)
+    columns = "full" if options.full else "plain"
+    ours = Side(sys.executable, "ours.py", checkpoint, columns)
+    peer = Side(python, "peer_weightwatcher.py", checkpoint, columns)
     first, answer = ours.round(), peer.round()
     layers, worst, place = compare_answers(first["rows"], answer["rows"])
     rounds: dict[str, list[float]] = {"peer": [], "1": [], "2": []}
-    for _ in range(TURNS):
+    for _ in range(options.turns):
         rounds["peer"].append(peer.round()["seconds"])
         for jobs in ("1", "2"):
             rounds[jobs].append(ours.round(int(jobs))["seconds"])
@@ -138,8 +140,11 @@ def main() -> None:
     parser.add_argument("--resnets", type=Path, help="folder with resnet20*.th and resnet56*.th")
     parser.add_argument("--minilm", type=Path, help="model.safetensors; fetched as for `theodolite demo` if not given")
     parser.add_argument("--environment", type=Path, default=HERE.parent / ".environments" / "weightwatcher")
-    parser.add_argument("--output", type=Path, default=RESULTS / "spectra_speed.md")
+    parser.add_argument("--full", action="store_true", help="with mp_fit, randomize and detX: minutes a turn")
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--output", type=Path, help="default: in benchmarks/results/")
     options = parser.parse_args()
+    options.output = options.output or RESULTS / ("spectra_full_speed.md" if options.full else "spectra_speed.md")
     if options.minilm is None:
         from theodolite.cli.minilm import model_folder
 
@@ -149,12 +154,13 @@ def main() -> None:
         for depth in (20, 56):
             contestants += [(f"ResNet-{depth}", path) for path in options.resnets.glob(f"resnet{depth}-*.th")]
     python = peer_python(options.environment)
-    lines = [line for name, path in contestants for line in contest(name, path, python)]
+    lines = [line for name, path in contestants for line in contest(name, path, python, options)]
+    title = ", with mp_fit, randomize and detX" if options.full else ""
     head = (
-        f"# Weight spectra against WeightWatcher 0.7.7\n\n{machine()}; one BLAS thread on both sides; median of "
-        f"{TURNS} turns after one warm-up, alternating; the ratio's range over the turns in brackets. Ours reads the "
-        "weights from the open file in every turn, the peer has its model in memory. Memory is the peak of the whole "
-        "process tree.\n\n"
+        f"# Weight spectra against WeightWatcher 0.7.7{title}\n\n{machine()}; one BLAS thread on both sides; median "
+        f"of {options.turns} turns after one warm-up, alternating; the ratio's range over the turns in brackets. Ours "
+        "reads the weights from the open file in every turn, the peer has its model in memory. Memory is the peak of "
+        "the whole process tree.\n\n"
         "| checkpoint | layers | our jobs | WeightWatcher s | theodolite s | times faster | peer MB | our MB "
         "| largest relative difference |\n|---|---|---|---|---|---|---|---|---|\n"
     )

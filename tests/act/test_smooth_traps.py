@@ -157,3 +157,16 @@ def test_traps_go_before_the_rule_looks(tmp_path):
     cleaned = without_traps(matrix, plan.matrices[0].traps)
     left, values, right = np.linalg.svd(cleaned)
     np.testing.assert_allclose(out, values[0] * np.outer(left[:, 0], right[0]), atol=1e-12)
+
+
+def test_a_kernel_without_its_trap_is_still_a_kernel(tmp_path):
+    # One position four times as strong as the others is noise, which the rule knows as long as it knows the positions.
+    kernel = np.random.default_rng(0).normal(size=(64, 64, 3, 3)).astype(np.float32)
+    kernel[:, :, 1, 1] *= 4
+    kernel[3, 4, 0, 0] = 300
+    save_file({"conv.weight": kernel}, tmp_path / "net.safetensors")
+    (plan,) = smooth_plan(tmp_path / "net.safetensors", "spikes", remove_traps=True).matrices
+    assert [(trap.row, trap.column) for trap in plan.traps] == [(3, 36)]
+    assert plan.rank == 64
+    kernel[3, 4, 0, 0] = 0
+    assert spectra.marchenko_pastur(kernel.reshape(64, -1)).spikes > 0  # and doesn't know otherwise

@@ -204,3 +204,10 @@ def test_refusals_of_the_other_convention(refusal):
 
 def test_what_is_not_finite_is_refused(not_finite):
     not_finite(marchenko_pastur)
+
+
+def test_the_edge_is_passed_by_noise_more_often_than_a_spike_is_seen():
+    fits = [marchenko_pastur(noise) for noise in noise_spectra((64, 64), seeds=400)]
+    # The law of Tracy and Widom, finite-size, puts about a tenth of the largest eigenvalues beyond the limit's edge.
+    assert 0.06 < np.mean([float(fit.soft_rank) < 1 for fit in fits]) < 0.16
+    assert sum(int(fit.spikes) > 0 for fit in fits) <= 3

@@ -84,3 +84,15 @@ def test_refusals(refusal, matrix, outcome):
 
 def test_what_is_not_finite_is_refused(not_finite):
     not_finite(trace_log_rank)
+
+
+@pytest.mark.parametrize(("ratio", "share"), [(1.0, 0.73), (0.25, 0.87)])
+def test_of_noise_it_keeps_most(ratio, share):
+    law = marchenko_pastur_quantile((np.arange(4000) + 0.5) / 4000, ratio)
+    assert int(trace_log_rank(Spectrum.from_eigenvalues(law)).rank) / 4000 == pytest.approx(share, abs=0.005)
+
+
+def test_a_matrix_of_low_rank_ends_at_the_first_zero():
+    rng = np.random.default_rng(0)
+    found = trace_log_rank(rng.normal(size=(64, 4)) @ rng.normal(size=(4, 64)))
+    assert (int(found.rank), float(found.eigenvalue)) == (5, 0.0)

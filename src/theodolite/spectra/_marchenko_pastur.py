@@ -132,7 +132,7 @@ def marchenko_pastur(
 
     Under the convention of WeightWatcher the `sigma` of a square matrix is not that of the noise: there the fit moves
     the height of the law and not its width, and comes out up to 1.3 where the truth is 1. Pooled slices of unequal
-    variance give spikes where there is only noise.
+    variance give spikes where there is only noise. The edge is that of the whole matrix, whatever stands out.
 
     Reads as
     --------
