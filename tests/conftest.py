@@ -1,9 +1,13 @@
 """Fixtures that every folder of tests shares."""
 
+import signal
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+# A shell that runs the tests in the background has them ignore interrupts, and so would every process they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
