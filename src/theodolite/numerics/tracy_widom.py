@@ -190,7 +190,7 @@ def edge_law(short: int, long: int, *, estimated: bool = True) -> EdgeLaw:
 
     Divided by the mean eigenvalue instead of the true variance, the largest eigenvalue spreads less [4]_: for Gaussian
     entries the ratio is independent of the mean, whose variance :math:`2 / nm` is therefore taken out. Over 20,000
-    Gaussian matrices each of 8 x 64, 16 x 16, 16 x 64 and 8 x 4096, the level 1 % is exceeded in 1.2 to 1.3 %, 5 % in
+    Gaussian matrices each of 8 x 64, 16 x 16, 16 x 64 and 8 x 4096, the level 1 % is exceeded in 1.2 to 1.4 %, 5 % in
     5.2 to 5.7 % (8 x 8: 2.2 and 7.9 %); without the correction it was 0.2 to 0.4 % and 1.8 to 2.9 %.
 
     Parameters

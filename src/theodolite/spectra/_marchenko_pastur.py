@@ -104,7 +104,8 @@ def marchenko_pastur(
     Entries of independent noise of variance :math:`\sigma^2` put the eigenvalues of an n x m matrix on the
     Marchenko-Pastur law. Here the variance is the sum of the eigenvalues within the bulk over
     :math:`(n - k)(m - k)`, where k, the number of spikes, counts the eigenvalues that the largest one of such noise
-    exceeds with a probability of at most 0.1 % (Tracy and Widom's law): k and the variance are the pair that agrees.
+    exceeds with a probability of 0.1 % (by Tracy and Widom's law, which is asymptotic: 0.2 % of 16 x 16 noise has a
+    spike): k and the variance are the pair that agrees.
 
     Parameters
     ----------
