@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from theodolite.core import Readings, digest
 from theodolite.core.rows import SCHEMA_VERSION, TargetRow
+from theodolite.files import UNFINISHED, replacing
 from theodolite.surveys.assembly import assembled
 from theodolite.surveys.errors import RunFolderError
 from theodolite.surveys.journal import Group, decode
@@ -25,7 +25,6 @@ SURVEY_FILE = "survey.json"
 READINGS = "readings"
 ARRAYS = "arrays"
 SURVEY_LOCK = "survey.lock"
-_TEMPORARY = ".tmp-"
 _REFERENCE = re.compile(rf"({ARRAYS}/[\w.-]+\.safetensors)#(\w+)")
 
 
@@ -149,7 +148,8 @@ def write_array(folder: Path, reference: str, values: np.ndarray[Any, Any]) -> N
     from safetensors.numpy import save
 
     name, _, key = reference.partition("#")
-    write_whole(folder / name, save({key: np.ascontiguousarray(values)}))
+    with replacing(folder / name) as file:
+        file.write(save({key: np.ascontiguousarray(values)}))
 
 
 def load_array(folder: Path, reference: str) -> np.ndarray[Any, Any]:
@@ -184,30 +184,6 @@ def load_array(folder: Path, reference: str) -> np.ndarray[Any, Any]:
     except (OSError, SafetensorError, KeyError) as error:
         raise RunFolderError(file, f"the array can't be read ({error})", "survey again into a fresh folder") from None
     return array
-
-
-def write_whole(file: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or as it was: beside it, to the disk, then in its place.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    data : bytes
-        Its content.
-    """
-    descriptor, name = tempfile.mkstemp(prefix=f"{_TEMPORARY}{file.stem[:40]}-", dir=file.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.chmod(0o666 & ~_umask())
-        beside.replace(file)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def prepare(folder: Path, version: str) -> None:
@@ -264,14 +240,15 @@ def _described(folder: Path) -> Iterator[dict[str, Any]]:
         before = json.dumps(manifest)
         yield manifest
         if json.dumps(manifest) != before:
-            write_whole(file, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+            with replacing(file) as out:
+                out.write((json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _foreign(folder: Path) -> list[str]:
     """Name what lies in a folder that no run has begun in; what a killed beginning leaves is not foreign."""
     if not folder.is_dir() or (folder / SURVEY_FILE).exists():
         return []
-    return [e.name for e in folder.iterdir() if e.name != SURVEY_LOCK and not e.name.startswith(_TEMPORARY)]
+    return [e.name for e in folder.iterdir() if e.name != SURVEY_LOCK and not e.name.startswith(UNFINISHED)]
 
 
 def set_aside(folder: str | os.PathLike[str]) -> Path | None:
@@ -305,9 +282,3 @@ def set_aside(folder: str | os.PathLike[str]) -> Path | None:
             pass
     numbers = (number for number in range(1, sys.maxsize) if not path.with_name(f"{path.name}.{number}").exists())
     return path.rename(path.with_name(f"{path.name}.{next(numbers)}"))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
