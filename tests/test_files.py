@@ -30,7 +30,8 @@ def test_an_interruption_leaves_what_was_there_and_nothing_beside(tmp_path, stop
             file.write(b"half of the n")
             raise stop
 
-    pytest.raises(stop, interrupted)
+    with pytest.raises(stop):
+        interrupted()
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
 
