@@ -9,8 +9,8 @@ import theodolite as td
 
 PUBLIC = {
     "theodolite": """
-        Checkpoint CheckpointError Readings Refusal Spectrum Survey act core measures open read_run report resample
-        spectra survey testing
+        Checkpoint CheckpointError Readings Recorder Refusal Spectrum Survey act compare core delta gradients
+        measures open read_run report resample spectra survey testing
     """,
     "theodolite.core": """
         Array Chance Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings
@@ -22,17 +22,26 @@ PUBLIC = {
         frobenius_norm hill log_alpha_norm log_norm log_spectral_norm marchenko_pastur nuclear_norm numerical_rank
         outliers participation_ratio power_law random_distance spectral_entropy spectral_norm stable_rank trace_log_rank
     """,
+    "theodolite.delta": """
+        IntruderDimensions LowRank SubspaceOverlap WeightChange WeightPair intruder_dimensions subspace_overlap
+        weight_change
+    """,
     "theodolite.resample": "Resampled WRAPPERS with_interval with_null with_p_value",
-    "theodolite.act": "MatrixPlan SmoothPlan Smoothed Smoothing Trap smooth_plan",
+    "theodolite.act": """
+        Allocation BlockExperts LayerRank MatrixPlan RankPlan SmoothPlan Smoothed Smoothing Trap Trial TrialRow
+        TrialSettings allocate smooth_plan try_plan
+    """,
     "theodolite.testing": """
         Backend Check Specimens backends check_measure checks gaussian heavy_entries heavy_tailed lattice low_rank
         orthogonal pareto_eigenvalues rank_one with_eigenvalues
     """,
-    "theodolite.sources": "Checkpoint CheckpointError Matrix Weight open_checkpoint",
+    "theodolite.sources": "Checkpoint CheckpointError GradientFactors Matrix Recorder Weight open_checkpoint",
+    "theodolite.valuation": "GradientSample GradientSettings GradientTargets Tally gradients",
     "theodolite.surveys": """
         PRESETS Progress Request RunFolderError RunLocked Survey read_run set_aside survey
     """,
-    "theodolite.reports": "Judgement Summary figure judge report summary",
+    "theodolite.study": "Comparison LayerComparison Shift compare",
+    "theodolite.reports": "Judgement Summary comparison_report figure judge report summary",
     "theodolite.catalogue": "Catalogue FAMILIES family measures",
 }
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from theodolite import act as act
     from theodolite import core as core
+    from theodolite import delta as delta
     from theodolite import resample as resample
     from theodolite import spectra as spectra
     from theodolite import testing as testing
@@ -24,19 +25,25 @@ if TYPE_CHECKING:
     from theodolite.reports import report as report
     from theodolite.sources import Checkpoint as Checkpoint
     from theodolite.sources import CheckpointError as CheckpointError
+    from theodolite.sources import Recorder as Recorder
     from theodolite.sources import open_checkpoint as open  # noqa: A004, F401
+    from theodolite.study import compare as compare
     from theodolite.surveys import Survey as Survey
     from theodolite.surveys import read_run as read_run
     from theodolite.surveys import survey as survey
+    from theodolite.valuation import gradients as gradients
 
-_PACKAGES = ("act", "core", "resample", "spectra", "testing")
+_PACKAGES = ("act", "core", "delta", "resample", "spectra", "testing")
 _NAMES = {
     "Checkpoint": ("sources", "Checkpoint"),
     "CheckpointError": ("sources", "CheckpointError"),
     "Readings": ("core", "Readings"),
+    "Recorder": ("sources", "Recorder"),
     "Refusal": ("core", "Refusal"),
     "Spectrum": ("core", "Spectrum"),
     "Survey": ("surveys", "Survey"),
+    "compare": ("study", "compare"),
+    "gradients": ("valuation", "gradients"),
     "measures": ("catalogue", "measures"),
     "open": ("sources", "open_checkpoint"),
     "read_run": ("surveys", "read_run"),

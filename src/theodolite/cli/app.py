@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from theodolite.cli import cite, demo, explain, inspect, report, smooth, survey
+from theodolite.cli import allocate, cite, compare, demo, explain, gradients, inspect, report, smooth, survey
 from theodolite.cli import list as list_command
 from theodolite.cli.docstring import read
 from theodolite.cli.exits import CommandError, Exit
@@ -33,7 +33,10 @@ _COMMANDS: tuple[tuple[str, Any, ModuleType], ...] = (
     ("demo", demo.demo, demo),
     ("survey", survey.survey, survey),
     ("report", report.report, report),
+    ("compare", compare.compare, compare),
     ("smooth", smooth.smooth, smooth),
+    ("allocate", allocate.allocate, allocate),
+    ("gradients", gradients.gradients, gradients),
     ("inspect", inspect.inspect, inspect),
     ("list", list_command.list_measures, list_command),
     ("explain", explain.explain, explain),

@@ -66,6 +66,16 @@ class Outcome(Enum):
         "This measure depends on the matrix's shape, and the view doesn't know it.",
         "Pass it: Spectrum.from_eigenvalues(values, shape=(rows, columns)).",
     )
+    NO_GRADIENT = (
+        "refused",
+        "No gradient reached the layer: it was not called, or the loss does not depend on it.",
+        "Check that the model calls the layer itself (attention may use its weight directly), and outside no_grad.",
+    )
+    SOME_WITHOUT_GRADIENT = (
+        "note",
+        "Some examples gave the layer a gradient of zero, and the mean is over the others.",
+        "Look at these examples; most often no position of theirs has a target.",
+    )
     TOO_SMALL_FOR_CHANCE = (
         "note",
         "The matrix has fewer than 8 eigenvalues, too few for a chance level.",

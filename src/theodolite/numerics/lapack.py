@@ -1,4 +1,4 @@
-"""Two routines of BLAS and LAPACK that let other threads work meanwhile.
+"""A few routines of BLAS and LAPACK that let other threads work meanwhile.
 
 SciPy's Python wrappers of them hold the interpreter's lock, and NumPy's eigenvalues of matrices of a few hundred rows
 don't run in parallel either; surveys with several jobs live by it. SciPy publishes the routines' addresses in
@@ -106,4 +106,41 @@ def eigenvalues_of_lower(gram: NDArray[np.float64]) -> NDArray[np.float64]:
     call(np.empty(size), _integer(size))
     if info.value != 0:
         raise np.linalg.LinAlgError(f"the eigenvalues did not converge (dsyevd, info {info.value})")
+    return values
+
+
+def eigenvectors_of_lower(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Diagonalise a symmetric matrix, given by its lower triangle, in place (dsyevd).
+
+    Parameters
+    ----------
+    gram : array of shape (side, side)
+        In Fortran order; its columns become the orthonormal eigenvectors.
+
+    Returns
+    -------
+    array of shape (side,)
+        The eigenvalues, ascending.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, float64 and in Fortran order.
+    LinAlgError
+        If they don't converge.
+    """
+    side = gram.shape[0]
+    if gram.shape != (side, side) or not gram.flags.f_contiguous or gram.dtype != np.float64:
+        raise ValueError(f"gram: got shape {gram.shape}; expected a square float64 matrix in Fortran order")
+    by = ctypes.byref
+    values = np.empty(side)
+    info, n = _integer(0), _integer(side)
+    both, lower = ctypes.c_char(b"V"), ctypes.c_char(b"L")
+    syevd = _routine(cython_lapack, "dsyevd", 11)
+    size, integers = 1 + 6 * side + 2 * side**2, 3 + 5 * side
+    head = (by(both), by(lower), by(n), gram.ctypes.data, by(n), values.ctypes.data)
+    work, iwork = np.empty(size), np.empty(integers, dtype=np.int64)
+    syevd(*head, work.ctypes.data, by(_integer(size)), iwork.ctypes.data, by(_integer(integers)), by(info))
+    if info.value != 0:
+        raise np.linalg.LinAlgError(f"the eigenvectors did not converge (dsyevd, info {info.value})")
     return values

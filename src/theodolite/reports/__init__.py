@@ -1,5 +1,6 @@
 """Reports: what a survey found, as a page to look at, as Markdown and as JSON."""
 
+from theodolite.reports.compare import comparison_report as comparison_report
 from theodolite.reports.figures import figure as figure
 from theodolite.reports.questions import Judgement as Judgement
 from theodolite.reports.questions import judge as judge

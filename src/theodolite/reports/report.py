@@ -66,7 +66,7 @@ def report(
     if path is not None and Path(path).is_dir():
         raise IsADirectoryError(f"path: {os.fspath(path)} is a folder; name a file in it")
     text = _written(readings, format)
-    return text if path is None else _replace(Path(path), text)
+    return text if path is None else replace_file(Path(path), text)
 
 
 def _written(readings: Readings, form: Format) -> str:
@@ -83,7 +83,21 @@ def _written(readings: Readings, form: Format) -> str:
     return export(readings)
 
 
-def _replace(path: Path, text: str) -> Path:
+def replace_file(path: Path, text: str) -> Path:
+    """Write a text to a file that is replaced at once and whole, or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file; folders on the way to it are made.
+    text : str
+        What it is to hold.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(text.encode())

@@ -46,6 +46,8 @@ class Checkpoint(Mapping[str, Weight]):
         ``config.json`` of a Hugging Face folder; empty elsewhere.
     metadata : mapping of str to str
         The file's own metadata.
+    contents : Contents
+        What the reader found.
     """
 
     def __init__(self, contents: Contents, *, model: str, path: Path | None = None) -> None:
@@ -54,6 +56,7 @@ class Checkpoint(Mapping[str, Weight]):
         self.format = contents.format
         self.config: Mapping[str, Any] = contents.config
         self.metadata: Mapping[str, str] = contents.metadata
+        self.contents = contents
         self._files = contents.files
         for record in contents.records:
             _check_name(record, path)

@@ -51,6 +51,8 @@ class Weight:
         Name of the file that holds it.
     block : int or None
         Index of the block it belongs to.
+    record : Record
+        What its reader found.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class Weight:
         self.dtype = record.dtype
         self.file = record.file
         self.block = block
-        self._record = record
+        self._record = self.record = record
         self._anatomy = anatomy
         self._tied = tied
 

@@ -36,6 +36,11 @@ class Content:
         self._hash = b""
         self._lock = threading.Lock()
 
+    @property
+    def readable(self) -> bool:
+        """Whether there is content to hash."""
+        return self._weight.has_content
+
     def fingerprint(self) -> bytes:
         """Hash the weight's content.
 
@@ -241,11 +246,31 @@ def _look(name: str, model: Checkpoint, survey: Survey, parts_of: Callable[[Weig
             continue
         parts = parts_of(weight, survey)
         content = Content(weight)
-        targets = [Target(_row(name, weight, survey, part, matrix), matrix, content) for part, matrix in parts.items()]
-        yield _Look(tuple(targets))
+        rows = {part: matrix_row(name, weight, survey, part, matrix) for part, matrix in parts.items()}
+        yield _Look(tuple(Target(rows[part], matrix, content) for part, matrix in parts.items()))
 
 
-def _row(model: str, weight: Weight, survey: Survey, part: str, matrix: Matrix | str) -> TargetRow:
+def matrix_row(model: str, weight: Weight, survey: Survey, part: str, matrix: Matrix | str) -> TargetRow:
+    """Describe one matrix of a tensor.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    weight : Weight
+        The tensor.
+    survey : Survey
+        Under whose convention and view.
+    part : str
+        Which part of it.
+    matrix : Matrix or str
+        The matrix, or why it could not be had.
+
+    Returns
+    -------
+    TargetRow
+        Without the fingerprint.
+    """
     if isinstance(matrix, str):
         return _listed(model, weight, survey, "", survey.view)
     return replace(

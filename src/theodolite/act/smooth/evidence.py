@@ -66,7 +66,9 @@ class Measured:
         Refusal
             Where there is none.
         """
-        result = getattr(getattr(spectra, measure)(self._spectrum), field)
+        found = getattr(spectra, measure)(self._spectrum)
+        # A scalar measure is its own field "value", unless it knows its error.
+        result = getattr(found, field, found) if field == "value" else getattr(found, field)
         if isinstance(result, Missing):
             raise Refusal(result.outcome, result.detail, measure)
         return float(to_numpy(result))
