@@ -9,8 +9,9 @@ import theodolite as td
 
 PUBLIC = {
     "theodolite": """
-        Checkpoint CheckpointError Readings Refusal Spectrum Survey act core measures open read_run report resample
-        spectra survey testing
+        Checkpoint CheckpointError Readings Refusal Spectrum Survey act core corpus generalization
+        generalization_metrics measures open read_run report resample smoothed_accuracy spectra survey testing
+        transfer_hyperparameters width_transfer
     """,
     "theodolite.core": """
         Array Chance Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings
@@ -18,11 +19,17 @@ PUBLIC = {
         like measure namespace parse_references reference references to_numpy
     """,
     "theodolite.spectra": """
-        CorrelationTraps MarchenkoPastur Outliers PowerLaw TraceLogRank alpha_hat correlation_traps effective_rank
-        frobenius_norm hill log_alpha_norm log_norm log_spectral_norm marchenko_pastur nuclear_norm numerical_rank
-        outliers participation_ratio power_law random_distance spectral_entropy spectral_norm stable_rank trace_log_rank
+        CorrelationTraps ExponentialTail LognormalTail MarchenkoPastur Outliers PowerLaw TailComparison TraceLogRank
+        TruncatedPowerLaw alpha_hat correlation_traps effective_rank exponential_tail frobenius_norm hill log_alpha_norm
+        log_norm log_spectral_norm lognormal_tail marchenko_pastur nuclear_norm numerical_rank outliers
+        participation_ratio power_law random_distance spectral_entropy spectral_norm stable_rank tail_comparison
+        trace_log_rank truncated_power_law
     """,
     "theodolite.resample": "Resampled WRAPPERS with_interval with_null with_p_value",
+    "theodolite.generalization": """
+        Definition Evaluation GeneralizationMetrics LogitsError METRICS Metric MetricSettings SmoothedAccuracy evaluate
+        generalization_metrics smoothed_accuracy
+    """,
     "theodolite.act": "MatrixPlan SmoothPlan Smoothed Smoothing Trap smooth_plan",
     "theodolite.testing": """
         Backend Check Specimens backends check_measure checks gaussian heavy_entries heavy_tailed lattice low_rank
@@ -32,7 +39,11 @@ PUBLIC = {
     "theodolite.surveys": """
         PRESETS Progress Request RunFolderError RunLocked Survey read_run set_aside survey
     """,
-    "theodolite.reports": "Judgement Summary figure judge report summary",
+    "theodolite.study": """
+        Association Coefficient Corpus MatchedMatrix MatchedVector ParameterClass Partial TransferredHyperparameters
+        Trend WidthTransfer corpus transfer_hyperparameters width_transfer
+    """,
+    "theodolite.reports": "corpus_report width_report Judgement Summary figure judge report summary",
     "theodolite.catalogue": "Catalogue FAMILIES family measures",
 }
 

@@ -11,7 +11,20 @@ import pytest
 
 from theodolite.cli.app import build, main
 
-COMMANDS = ("demo", "survey", "report", "smooth", "inspect", "list", "explain", "cite")
+COMMANDS = (
+    "demo",
+    "survey",
+    "report",
+    "smooth",
+    "metrics",
+    "corpus",
+    "width",
+    "transfer",
+    "inspect",
+    "list",
+    "explain",
+    "cite",
+)
 HEAVY = ("numpy", "scipy", "pandas", "torch", "altair", "joblib", "jinja2", "msgspec", "safetensors", "vl_convert")
 
 

@@ -158,3 +158,23 @@ def chromium() -> str:
     if found is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     return found
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """Models of three families with a planted paradox, a metric that holds, and one that says nothing."""
+    import pandas as pd
+
+    from theodolite.study import corpus as study
+
+    rng = np.random.default_rng(0)
+    family, inside = np.repeat(np.arange(3), 8), rng.normal(size=24)
+    frame = pd.DataFrame({"model": [f"net{i}" for i in range(24)], "family": np.array(list("abc"))[family]})
+    frame["accuracy"] = 3 * family + inside
+    frame["shape"] = 3 * family - inside + 0.1 * rng.normal(size=24)
+    frame["scale"] = 3 * family + inside + 0.1 * rng.normal(size=24)
+    frame["noise"] = rng.normal(size=24)
+    frame["depth"] = 10 * family
+    frame["remark"] = "<b>"
+    options = {"resamples": 200, "permutations": 999}
+    return study(frame, quality="accuracy", group="family", higher_is_better=True, **options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from theodolite.cli import cite, demo, explain, inspect, report, smooth, survey
+from theodolite.cli import cite, corpus, demo, explain, inspect, metrics, report, smooth, survey, transfer, width
 from theodolite.cli import list as list_command
 from theodolite.cli.docstring import read
 from theodolite.cli.exits import CommandError, Exit
@@ -34,6 +34,10 @@ _COMMANDS: tuple[tuple[str, Any, ModuleType], ...] = (
     ("survey", survey.survey, survey),
     ("report", report.report, report),
     ("smooth", smooth.smooth, smooth),
+    ("metrics", metrics.metrics, metrics),
+    ("corpus", corpus.corpus, corpus),
+    ("width", width.width, width),
+    ("transfer", transfer.transfer, transfer),
     ("inspect", inspect.inspect, inspect),
     ("list", list_command.list_measures, list_command),
     ("explain", explain.explain, explain),

@@ -64,7 +64,7 @@ def report(
     from theodolite.cli.exits import CommandError
     from theodolite.reports import report as write
 
-    chosen: Format = format or (_BY_SUFFIX.get(output.suffix.lower(), "html") if output is not None else "html")
+    chosen: Format = format or ("html" if output is None else format_of(output))
     readings = read_runs(runs)
     if output is not None and str(output) == "-":
         machine_lines([str(write(readings, format=chosen)).rstrip("\n")])
@@ -78,6 +78,22 @@ def report(
         ) from error
     say_path(stdout(), "Report", target)
     return 0
+
+
+def format_of(path: Path) -> Format:
+    """Tell the format of a report by the ending of its file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        ``"html"`` where the ending says nothing.
+    """
+    return _BY_SUFFIX.get(path.suffix.lower(), "html")
 
 
 def read_runs(runs: Sequence[str]) -> Readings:

@@ -53,23 +53,23 @@ def markdown(readings: Readings) -> str:
     sources = sections.citations(readings)
     if sources:
         lines += ["## How to cite", ""]
-        lines += [f"- {', '.join(_code(name) for name in names)}: {_plain(source.text)}" for source, names in sources]
+        lines += [f"- {', '.join(code(name) for name in names)}: {plain(source.text)}" for source, names in sources]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _model(readings: Readings, told: Summary) -> Iterator[str]:
     facts = sections.provenance(readings, told.model)
-    yield from (f"# {_plain(told.model)}", "", f"**{_plain(told.headline)}**", "")
+    yield from (f"# {plain(told.model)}", "", f"**{plain(told.headline)}**", "")
     for finding in sections.findings(told):
-        yield from (f"## {finding.question.asks}", "", f"*Rule.* {_plain(finding.question.rule)}", "")
+        yield from (f"## {finding.question.asks}", "", f"*Rule.* {plain(finding.question.rule)}", "")
         if finding.decided:
             yield f"{len(finding.flagged) or 'None'} of {finding.decided}."
         for judgement, answer in finding.flagged[:MOST_FLAGGED]:
-            yield f"- {_code(judgement.layer.name)}: {_plain('; '.join(check.says for check in answer.checks))}"
+            yield f"- {code(judgement.layer.name)}: {plain('; '.join(check.says for check in answer.checks))}"
         if len(finding.flagged) > MOST_FLAGGED:
             yield f"- and {len(finding.flagged) - MOST_FLAGGED} more"
         for reason, count in finding.unanswered:
-            yield f"- can’t be answered for {count} {'layer' if count == 1 else 'layers'}: {_plain(reason)}"
+            yield f"- can’t be answered for {count} {'layer' if count == 1 else 'layers'}: {plain(reason)}"
         yield ""
     yield from _layers(told)
     yield from _whole(readings, told)
@@ -79,7 +79,7 @@ def _model(readings: Readings, told: Summary) -> Iterator[str]:
     ):
         if groups:
             yield from (f"## {title}", "")
-            yield from (f"- {group.count} × {_plain(group.reason)}: {_names(group.names)}" for group in groups)
+            yield from (f"- {group.count} × {plain(group.reason)}: {_names(group.names)}" for group in groups)
             yield ""
     yield from ("## What was read", "")
     yield f"- {facts.measured} tensors measured, {facts.listed} listed; {', '.join(facts.dtypes)}"
@@ -96,7 +96,7 @@ def _layers(told: Summary) -> Iterator[str]:
     columns = (*COLUMNS, *(column for column in WHERE_READ if column[0] in read))
     head = ("layer", "verdict", "role", "block", "shape", *(title for _, title in columns))
     yield from ("## Layers", "", "Behind each value, its percentile of chance.", "")
-    yield from _table(head, (_row(judgement, [name for name, _ in columns]) for judgement in told.judgements))
+    yield from table(head, (_row(judgement, [name for name, _ in columns]) for judgement in told.judgements))
     yield ""
 
 
@@ -104,7 +104,7 @@ def _row(judgement: Judgement, names: Sequence[str]) -> list[str]:
     layer = judgement.layer
     verdict = ", ".join(judgement.verdicts) + (f" (apart: {judgement.apart})" if judgement.apart else "")
     block = "" if layer.target.block is None else str(layer.target.block)
-    cells = [_code(layer.name), verdict, layer.target.role, block, layer.shape_text]
+    cells = [code(layer.name), verdict, layer.target.role, block, layer.shape_text]
     for name in names:
         row = layer.rows.get(name)
         behind = "" if row is None or row.percentile is None else f" ({percentile_text(row.percentile)})"
@@ -121,11 +121,11 @@ def _whole(readings: Readings, told: Summary) -> Iterator[str]:
     yield from ("## The model as a whole", "")
     head = ("over all measured layers", "mean", "median", "weighted by parameters", "layers")
     statistics = ("mean", "median", "weighted_mean")
-    yield from _table(
+    yield from table(
         head,
         (
             [
-                _code(row.name),
+                code(row.name),
                 *(number_text(row.statistics[name], 4) for name in statistics),
                 f"{row.statistics['count'] or 0:.0f}",
             ]
@@ -135,7 +135,21 @@ def _whole(readings: Readings, told: Summary) -> Iterator[str]:
     yield ""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Write a table.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Titles of its columns.
+    rows : iterable of sequence of str
+        Its cells.
+
+    Yields
+    ------
+    str
+        A line.
+    """
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
@@ -144,17 +158,39 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _names(names: Sequence[str], most: int = 12) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(_code(name) for name in names[:most]) + more
+    return ", ".join(code(name) for name in names[:most]) + more
 
 
-def _code(text: str) -> str:
-    """Set a name as code; a name that holds back quotes gets a longer fence."""
+def code(text: str) -> str:
+    """Set a name as code; a name that holds back quotes gets a longer fence.
+
+    Parameters
+    ----------
+    text : str
+        The name.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     flat = re.sub(r"\s+", " ", text)
     fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", flat)), default=0))
     edge = " " if flat.startswith("`") or flat.endswith("`") else ""
     return f"{fence}{edge}{flat}{edge}{fence}"
 
 
-def _plain(text: str) -> str:
-    """Keep text from being read as markup."""
+def plain(text: str) -> str:
+    """Keep text from being read as markup.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", re.sub(r"\s+", " ", text))

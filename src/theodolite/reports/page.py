@@ -20,7 +20,7 @@ from theodolite.reports.payload import payload, script_json
 from theodolite.reports.questions import TRAP, VERDICTS, Judgement
 from theodolite.reports.summary import Summary, offered_verdicts, summary
 
-SCRIPTS = ("elements.js", "state.js", "charts.js", "layer.js", "table.js", "start.js")
+SCRIPTS = ("elements.js", "state.js", "charts.js", "layer.js", "table.js", "theme.js", "start.js")
 """The page's code, in order; one module together with the Vega bundle."""
 
 
@@ -38,17 +38,17 @@ def page(readings: Readings) -> str:
         The page: styles, code and data inside, under a content security policy that lets nothing else in.
     """
     told = summary(readings)
-    style = _template("page.css.jinja").render(light=LIGHT.colours(), dark=DARK.colours(), verdicts=VERDICTS).strip()
+    style = template("page.css.jinja").render(light=LIGHT.colours(), dark=DARK.colours(), verdicts=VERDICTS).strip()
     script = inline_script(bundle())
     read = {row.measure for row in readings.rows}
-    text: str = _template("page.html.jinja").render(
+    text: str = template("page.html.jinja").render(
         title=_title(told),
         models=[_model(readings, one) for one in told],
         citations=sections.citations(readings),
         policy=policy(script, style),
-        style=_safe(style),
-        script=_safe(script),
-        data=_safe(script_json(payload(readings, told))),
+        style=safe(style),
+        script=safe(script),
+        data=safe(script_json(payload(readings, told))),
         shapes=dict(zip(VERDICTS, SHAPES.values(), strict=True)),
         verdicts=VERDICTS,
         offered=offered_verdicts(told),
@@ -81,9 +81,14 @@ def _title(told: Sequence[Summary]) -> str:
     return f"{names[0]} and {len(names) - 1} more"
 
 
-@lru_cache(maxsize=1)
-def bundle() -> str:
-    """Put the page's code and the libraries it draws with into one script.
+@lru_cache(maxsize=4)
+def bundle(scripts: tuple[str, ...] = SCRIPTS) -> str:
+    """Put a page's code and the libraries it draws with into one script.
+
+    Parameters
+    ----------
+    scripts : tuple of str
+        The code, in order.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def bundle() -> str:
     import vl_convert
 
     folder = files("theodolite.reports") / "templates"
-    code = "\n".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    code = "\n".join((folder / name).read_text(encoding="utf-8") for name in scripts)
     bundled: str = vl_convert.javascript_bundle(code)
     return bundled
 
@@ -137,14 +142,38 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _safe(text: str) -> Any:
+def safe(text: str) -> Any:
+    """Mark our own text as safe to stand in a page as it is.
+
+    Parameters
+    ----------
+    text : str
+        Style, code, or JSON whose signs are escaped.
+
+    Returns
+    -------
+    markupsafe.Markup
+        The text.
+    """
     from markupsafe import Markup
 
     return Markup(text)  # noqa: S704 - our own style and code, and JSON whose signs are escaped
 
 
 @lru_cache(maxsize=8)
-def _template(name: str) -> Any:
+def template(name: str) -> Any:
+    """Load a template of the package; what is put in is escaped.
+
+    Parameters
+    ----------
+    name : str
+        Its file name.
+
+    Returns
+    -------
+    jinja2.Template
+        The template.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     environment = Environment(

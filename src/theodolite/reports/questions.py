@@ -10,6 +10,7 @@ from functools import cached_property
 from theodolite.core.readings import Readings
 from theodolite.core.rows import ReadingRow
 from theodolite.reports.answers import ROUNDING, Answer, Check, Question, percentile_text
+from theodolite.reports.families import family_text
 from theodolite.reports.layers import Layer, layers_of, number_text
 
 CENTRAL = (1.0, 99.0)
@@ -89,7 +90,7 @@ def _heavy(layer: Layer) -> tuple[Check, ...]:
     below = row.high < HEAVY_ALPHA
     where = "ends below" if below else "doesn’t end below"
     says = f"alpha {number_text(row.value)}, {ends}, {where} {HEAVY_ALPHA:g}"
-    return (Check(name, says + (_poor_fit(layer) if below else ""), below),)
+    return (Check(name, says + (_poor_fit(layer) if below else "") + family_text(layer), below),)
 
 
 def _poor_fit(layer: Layer) -> str:

@@ -66,7 +66,7 @@ def report(
     if path is not None and Path(path).is_dir():
         raise IsADirectoryError(f"path: {os.fspath(path)} is a folder; name a file in it")
     text = _written(readings, format)
-    return text if path is None else _replace(Path(path), text)
+    return text if path is None else replace_file(Path(path), text)
 
 
 def _written(readings: Readings, form: Format) -> str:
@@ -83,8 +83,21 @@ def _written(readings: Readings, form: Format) -> str:
     return export(readings)
 
 
-def _replace(path: Path, text: str) -> Path:
-    """Write beside the file, then move into its place: whoever reads it sees the old one or the new one."""
+def replace_file(path: Path, text: str) -> Path:
+    """Write beside the file, then move into its place: whoever reads it sees the old one or the new one.
+
+    Parameters
+    ----------
+    path : Path
+        The file; folders on the way to it are made.
+    text : str
+        What it is to hold.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     beside = Path(name)

@@ -102,7 +102,7 @@ def apply(
     """
     with ExitStack() as stack:
         opened = checkpoint if isinstance(checkpoint, Checkpoint) else stack.enter_context(open_checkpoint(checkpoint))
-        work = _Work(plan, opened, workers(jobs), progress)
+        work = Work(plan, opened, workers(jobs), progress)
         copy = write_copy(opened, path, work.arrays, overwrite=overwrite, beside=work.record, mark=RECORD)
     return Smoothed(copy.path, copy.files, work.changes, copy.left_out)
 
@@ -129,8 +129,25 @@ def check_place(checkpoint: Checkpoint, path: Path, *, overwrite: bool = False) 
     destination(checkpoint, path, overwrite=overwrite, mark=RECORD)
 
 
-class _Work:
-    """The tensors of one copy, smoothed as they are asked for."""
+class Work:
+    """The tensors of one copy, smoothed as they are asked for.
+
+    Parameters
+    ----------
+    plan : SmoothPlan
+        What to do.
+    checkpoint : Checkpoint
+        What is copied.
+    jobs : int
+        How many tensors at a time.
+    progress : callable, optional
+        Called after every tensor.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint doesn't have the plan's matrices.
+    """
 
     def __init__(
         self, plan: SmoothPlan, checkpoint: Checkpoint, jobs: int, progress: Callable[[Progress], None] | None
@@ -145,13 +162,39 @@ class _Work:
 
     @property
     def changes(self) -> tuple[Change, ...]:
+        """What was changed of what was asked for so far.
+
+        Returns
+        -------
+        tuple of Change
+            In the order of the plan.
+        """
         return tuple(self._found[m.name] for m in self._plan.matrices if m.name in self._found)
 
     def record(self) -> Mapping[str, bytes]:
+        """Write down what was done.
+
+        Returns
+        -------
+        mapping of str to bytes
+            The file `RECORD`.
+        """
         changes = {change.name: {"error": change.error, "rounding": change.rounding} for change in self.changes}
         return {RECORD: f"{json.dumps({**self._plan.to_dict(), 'changes': changes}, indent=1)}\n".encode()}
 
     def arrays(self, weights: Sequence[Weight]) -> Iterator[NDArray[Any] | None]:
+        """Smooth tensors, one after the other.
+
+        Parameters
+        ----------
+        weights : sequence of Weight
+            Tensors of the checkpoint.
+
+        Yields
+        ------
+        numpy.ndarray or None
+            What stands in the place of each; None where it stays as it is.
+        """
         costs = [self._cost(weight) for weight in weights]
         clock = Clock(len(weights), sum(costs), self._progress)
         for weight, cost, smoothed in zip(weights, costs, in_order(self._smoothed, weights, self._jobs), strict=True):

@@ -219,6 +219,34 @@ class SmoothPlan:
 
         return apply(self, checkpoint, Path(path), overwrite=overwrite, jobs=jobs, progress=progress)
 
+    def smoothed(self, module: Any, *, jobs: int = 1, progress: Callable[[Progress], None] | None = None) -> Any:
+        """Make a smoothed copy of a live module in memory; the module itself is not touched.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            What the plan was made for, or another one with the same tensors.
+        jobs : int
+            How many tensors are worked on at a time; -1: one per core.
+        progress : callable, optional
+            Called with a `Progress` after every tensor.
+
+        Returns
+        -------
+        torch.nn.Module
+            A deep copy on the same devices and in the same mode, with the weights that `apply` would write.
+
+        Raises
+        ------
+        TypeError
+            If it is no module.
+        ValueError
+            If the module doesn't have the plan's matrices, or can't be copied.
+        """  # noqa: DOC502 - raised by what is called
+        from theodolite.act.smooth.in_memory import smoothed_module
+
+        return smoothed_module(self, module, jobs=jobs, progress=progress)
+
     def to_dict(self) -> dict[str, Any]:
         """Give the plan as JSON values.
 

@@ -1,0 +1,314 @@
+"""A classifier on given data: logits, accuracy, margins and loss."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.core import ParameterError, is_array
+from theodolite.generalization.batches import Batches, named
+
+IGNORED = -100
+"""The target of a position that doesn't count, as for `torch.nn.functional.cross_entropy`."""
+
+
+class LogitsError(ValueError):
+    """What the model gives can't be judged by the targets: not finite, or of another shape."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Logits of one batch beside its targets, as torch tensors on the model's device.
+
+    Attributes
+    ----------
+    logits : torch.Tensor of shape (examples, positions, classes)
+        What the model gave; one position for a plain classifier.
+    targets : torch.Tensor of shape (examples, positions)
+        The right classes.
+    counted : torch.Tensor of shape (examples, positions)
+        False where the target is -100.
+    """
+
+    logits: Any
+    targets: Any
+    counted: Any
+
+    def right(self) -> Any:
+        """Count the positions of every example whose largest logit is that of the target.
+
+        Returns
+        -------
+        torch.Tensor of shape (examples,)
+            Whole numbers; of equal logits the first counts as the largest.
+        """
+        return ((self.logits.argmax(-1) == self.targets) & self.counted).sum(1)
+
+    def counts(self) -> Any:
+        """Count the positions of every example that have a target.
+
+        Returns
+        -------
+        torch.Tensor of shape (examples,)
+            Whole numbers.
+        """
+        return self.counted.sum(1)
+
+    def margins(self) -> Any:
+        """Take the target's logit less the largest of the others, at every position that counts.
+
+        Returns
+        -------
+        torch.Tensor of shape (counted,)
+            Float64, negative where the model is wrong.
+        """
+        logits, targets = self.logits[self.counted].double(), self.targets[self.counted].unsqueeze(1)
+        own = logits.gather(1, targets).squeeze(1)
+        return own - logits.scatter(1, targets, float("-inf")).amax(1)
+
+    def losses(self) -> Any:
+        """Take the cross entropy at every position that counts.
+
+        Returns
+        -------
+        torch.Tensor of shape (counted,)
+            Float64, in nats.
+        """
+        logits, targets = self.logits[self.counted].double(), self.targets[self.counted].unsqueeze(1)
+        return logits.logsumexp(1) - logits.gather(1, targets).squeeze(1)
+
+
+def outputs(model: Any, inputs: Any, targets: Any) -> Outputs:
+    """Run a model on one batch, without gradients, and check what it gives.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model, in the mode in which it is to be judged; see `evaluating`.
+    inputs : array, sequence of arrays or mapping of arrays
+        Its arguments; they are brought to its device, and NumPy's floats to its type.
+    targets : array
+        Whole numbers, of the shape of the logits without the last axis; -100 where none counts.
+
+    Returns
+    -------
+    Outputs
+        Logits and targets.
+
+    Raises
+    ------
+    LogitsError
+        If the logits don't go with the targets, or are not finite where a target counts.
+    ParameterError
+        If the targets are no whole numbers.
+    """  # noqa: DOC502 - raised by what is called
+    import torch
+
+    device, dtype = _place(model)
+    given = _placed(inputs, device, dtype)
+    with torch.no_grad():
+        if isinstance(given, Mapping):
+            answer = model(**given)
+        else:
+            answer = model(*given) if isinstance(given, Sequence) else model(given)
+    logits = _logits(answer)
+    wanted = _placed(targets, logits.device, dtype)
+    _check_targets(wanted, logits)
+    examples, classes = len(wanted), logits.shape[-1]
+    wanted = wanted.long().reshape(examples, -1 if wanted.numel() else 0)
+    logits = logits.detach().reshape(*wanted.shape, classes)
+    counted = wanted != IGNORED
+    known = wanted[counted]
+    if known.numel() and not 0 <= int(known.min()) <= int(known.max()) < classes:
+        seen = int(known.min()) if int(known.min()) < 0 else int(known.max())
+        raise LogitsError(f"data: a target is {seen}, and the model has {classes} classes; count them from 0")
+    bad = int((~torch.isfinite(logits).all(-1) & counted).sum())
+    if bad:
+        raise LogitsError(f"model: {bad} of {known.numel()} predictions of a batch hold NaN or infinite logits")
+    # An ignored position is never looked up, and its target has to be a class all the same.
+    return Outputs(logits, wanted.masked_fill(~counted, 0), counted)
+
+
+def _place(model: Any) -> tuple[Any, Any]:
+    import torch
+
+    tensors = list(chain(model.parameters(), model.buffers()))
+    device = tensors[0].device if tensors else torch.device("cpu")
+    dtype = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.get_default_dtype())
+    return device, dtype
+
+
+def _placed(value: Any, device: Any, dtype: Any) -> Any:
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        # A copy, for models whose first layer works in place.
+        return value.detach().to(device, copy=True)
+    if isinstance(value, Mapping):
+        return {name: _placed(each, device, dtype) for name, each in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        if value.dtype.kind in "iub":
+            # A copy in the machine's own byte order, which torch may write to.
+            return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("="))).to(device)
+        return torch.from_numpy(np.array(value, dtype=np.float64)).to(device, dtype)
+    if isinstance(value, tuple | list):
+        return [_placed(each, device, dtype) for each in value]
+    return torch.from_dlpack(value).to(device) if is_array(value) else value
+
+
+def _logits(answer: Any) -> Any:
+    import torch
+
+    found = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", answer)
+    if not isinstance(found, torch.Tensor) or not found.is_floating_point():
+        raise LogitsError(f"model: it gives {named(answer)}; expected a tensor of logits, or an answer with .logits")
+    return found
+
+
+def _check_targets(targets: Any, logits: Any) -> None:
+    if not hasattr(targets, "is_floating_point") or targets.is_floating_point() or targets.is_complex():
+        raise ParameterError(f"data: targets are {getattr(targets, 'dtype', type(targets))}; expected whole numbers")
+    if not targets.ndim or tuple(logits.shape[:-1]) != tuple(targets.shape) or logits.shape[-1] < 2:
+        raise LogitsError(
+            f"model: logits of shape {tuple(logits.shape)} don't go with targets of shape {tuple(targets.shape)}; "
+            "expected (examples, classes) with (examples,), or (examples, positions, classes) with "
+            "(examples, positions), and two classes at least"
+        )
+
+
+@contextmanager
+def evaluating(*models: Any) -> Generator[None, None, None]:
+    """Put models into evaluation mode, and every layer back into its own mode afterwards.
+
+    Parameters
+    ----------
+    *models : torch.nn.Module
+        The models.
+
+    Yields
+    ------
+    None
+        While dropout is off and batch norms use what they have seen.
+
+    Raises
+    ------
+    TypeError
+        If something else is given.
+    """  # noqa: DOC502 - raised by what is called
+    for model in models:
+        check_module(model)
+    modes = [(layer, layer.training) for model in models for layer in model.modules()]
+    try:
+        for model in models:
+            model.eval()
+        yield
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+
+
+def check_module(model: Any) -> None:
+    """Refuse what is no module.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What was given.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if not callable(getattr(model, "named_modules", None)) or isinstance(model, type):
+        raise TypeError(f"model: expected a torch.nn.Module, got {named(model)}")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model does on data.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of the targets that are predicted.
+    loss : float
+        Mean cross entropy, in nats.
+    margin : float
+        10th percentile of the margins: the target's logit less the largest of the others. Negative where more than a
+        tenth of the predictions are wrong.
+    examples : int
+        How many examples there were.
+    count : int
+        How many targets, with all positions.
+    """
+
+    accuracy: float
+    loss: float
+    margin: float
+    examples: int
+    count: int
+
+
+def evaluate(model: Any, data: Any, *, batch_size: int = 256) -> Evaluation:
+    """Take accuracy, loss and margin of a model on data.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model, on any device; its parameters, its mode and what its batch norms have seen stay as they are.
+    data : Batches, pair of arrays or iterable of batches
+        See `Batches`.
+    batch_size : int
+        How many examples are looked at at a time where arrays are given.
+
+    Returns
+    -------
+    Evaluation
+        The three, and how many examples they are of.
+
+    Raises
+    ------
+    LogitsError
+        If the model's logits can't be judged.
+    ParameterError
+        If there are no data, or they have no such form.
+    """  # noqa: DOC502 - raised by what is called
+    batches = data if isinstance(data, Batches) else Batches(data, batch_size=batch_size)
+    margins: list[NDArray[np.float64]] = []
+    right = examples = 0
+    loss = 0.0
+    with evaluating(model):
+        for inputs, targets in batches:
+            seen = outputs(model, inputs, targets)
+            margins.append(seen.margins().cpu().numpy())
+            right += int(seen.right().sum())
+            loss += float(seen.losses().sum())
+            examples += len(seen.targets)
+    count = sum(map(len, margins))
+    check_not_empty(count)
+    margin = float(np.percentile(np.concatenate(margins), 10))
+    return Evaluation(right / count, loss / count, margin, examples, count)
+
+
+def check_not_empty(count: int) -> None:
+    """Refuse data in which nothing counts.
+
+    Parameters
+    ----------
+    count : int
+        How many targets were seen.
+
+    Raises
+    ------
+    ParameterError
+        If it is zero.
+    """
+    if not count:
+        raise ParameterError("data: there is no example with a target that counts")
