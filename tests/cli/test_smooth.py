@@ -67,6 +67,7 @@ def test_traps_are_named(cli, tmp_path):
     save_file({"fc.weight": array}, tmp_path / "net.safetensors")
     ran = cli("smooth", tmp_path / "net.safetensors", "-o", "out.safetensors", "--by", "none", "--remove-traps")
     assert "1 trap removed" in ran.out
+    assert "Farthest" not in ran.out  # nothing was smoothed, so there is no distance to tell
     dry = cli("smooth", tmp_path / "net.safetensors", "--dry-run", "--by", "none", "--remove-traps", "--seed", "3")
     assert "a trap is removed (50 in row 7, column 9)" in dry.out
     assert load_file(tmp_path / "cwd" / "out.safetensors")["fc.weight"][7, 9] == 0
@@ -78,7 +79,7 @@ def test_traps_are_named(cli, tmp_path):
         ((), "Give -o OUT, or --dry-run"),
         (("-o", "x", "--by", "tracelog"), "tracelog"),
         (("-o", "x", "--energy", "2"), "energy is 2.0; it must be a share above 0"),
-        (("-o", "x", "--energy", "0.5", "--rank", "3"), "rank is 3.0, which goes with by='rank'"),
+        (("-o", "x", "--energy", "0.5", "--rank", "3"), "rank is 3, which goes with by='rank'"),
         (("-o", "x", "--by", "rank"), "rank is None"),
         (("-o", "x", "--by", "none"), "nothing would change"),
         (("-o", "x", "--layers", "nope"), "no matrix that matches layers='nope'"),
@@ -111,6 +112,15 @@ def test_a_place_that_is_taken_is_2_before_any_work(cli, checkpoint, tmp_path, m
     assert out.read_bytes() != before
 
 
+def test_a_place_inside_a_file_is_2_before_any_work(cli, checkpoint, monkeypatch):
+    monkeypatch.setattr("theodolite.act.smooth_plan", lambda *_, **__: 1 / 0)
+    for inside in (checkpoint / "out", checkpoint / "a" / "out.safetensors"):
+        ran = cli("smooth", checkpoint, "-o", inside, "--rank", "2")
+        assert ran.code == 2
+        assert f"{checkpoint.name} is a file, and " in ran.err
+        assert "--overwrite" not in ran.err
+
+
 def test_an_unreadable_input_is_4(cli, tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"no such thing")
     for path in (tmp_path / "broken.safetensors", tmp_path / "nowhere"):
@@ -121,7 +131,7 @@ def test_an_unreadable_input_is_4(cli, tmp_path):
 
 
 def test_an_interrupt_is_130_and_leaves_nothing(cli, checkpoint, tmp_path, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("theodolite.act.smooth.applying.smooth", stop)

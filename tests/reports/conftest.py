@@ -130,11 +130,11 @@ def with_bulk(shape: tuple[int, int] = (128, 256), spikes: int = 5, view: str = 
     strong = 3 * 0.3 * sum(np.sqrt(shape)) * (left @ right.T if spikes else np.zeros(shape))
     values = np.linalg.svd(noise + strong, compute_uv=False)[::-1] ** 2
     one = layer(shape=shape, view=view)
-    numbers = changed(NOTHING, "power_law_alpha", array="a#e") | {
+    numbers = changed(NOTHING, "power_law_alpha", array="#eigenvalues") | {
         "marchenko_pastur_variance": {"value": 0.09, "params": '{"convention":"theodolite"}'},
         "marchenko_pastur_spikes": {"value": float(spikes), "unit": "eigenvalues"},
     }
-    return Readings([one], rows(one, **numbers), {"a#e": values}.__getitem__)
+    return Readings([one], rows(one, **numbers), {"#eigenvalues": values}.__getitem__)
 
 
 @pytest.fixture(scope="session")

@@ -81,11 +81,11 @@ TABLE = {
     "rank one": norms_and_ranks(eigenvalues(2870 * 650, count=12))
     | dict.fromkeys((*NO_TAIL, *NO_BULK), FEW)
     # The entries are all positive: their mean survives every shuffle.
-    | {"correlation_traps": {"count": 1, "strength": (4.0, 9.0)}}
+    | {"correlation_traps": {"count": 1, "strength": (4.0, 9.0), "mean": (4.0, 9.0)}}
     | {"random_distance": (0.2, 0.5), "trace_log_rank": {"rank": 2, "eigenvalue": 0.0}},
     "orthogonal": norms_and_ranks(np.ones(24))
     | dict.fromkeys((*NO_TAIL, *NO_BULK, "trace_log_rank"), EQUAL)
-    | {"correlation_traps": {"count": 0, "strength": (0.7, 1.1)}, "random_distance": (0.2, 0.4)},
+    | {"correlation_traps": {"count": 0, "strength": (0.7, 1.1), "mean": 1.0}, "random_distance": (0.2, 0.4)},
     "duplicated rows": norms_and_ranks(np.where(np.arange(30) < 15, BY_SVD["duplicated rows"], 0.0))
     | {
         "power_law": {
@@ -109,7 +109,7 @@ TABLE = {
         "outliers": {"count": 0, "edge": (200.0, 240.0), "statistic": (-3.0, 2.0), "p_value": (0.01, 1.0)},
         "trace_log_rank": {"rank": 16, "eigenvalue": 0.0},
         "random_distance": (0.15, 0.35),
-        "correlation_traps": {"count": 0, "strength": (0.7, 1.2)},
+        "correlation_traps": {"count": 0, "strength": (0.7, 1.2), "mean": 1.0},
     },
     "one huge entry": norms_and_ranks(BY_SVD["one huge entry"])
     | {
@@ -134,7 +134,7 @@ TABLE = {
         "outliers": {"count": 1, "edge": (80.0, 125.0), "statistic": (1e11, 1e12), "p_value": 0.0},
         "trace_log_rank": {"rank": 2, "eigenvalue": pytest.approx(BY_SVD["one huge entry"][1], rel=1e-5)},
         "random_distance": (0.0, 1e-4),
-        "correlation_traps": {"count": 1, "strength": (8e9, 1.2e10)},
+        "correlation_traps": {"count": 1, "strength": (8e9, 1.2e10), "mean": 1.0},
     },
     "fewer than eight": norms_and_ranks(np.arange(1.0, 8.0) ** 2)
     | dict.fromkeys((*NO_TAIL, *NO_BULK, "correlation_traps"), FEW)
@@ -172,12 +172,12 @@ TABLE = {
         "outliers": {"count": 0, "edge": (5.2e4, 5.6e4), "statistic": (-4.0, 2.0), "p_value": (0.01, 1.0)},
         "trace_log_rank": {"rank": (60, 64), "eigenvalue": (4.5e4, 5e4)},
         "random_distance": (0.0, 5e-3),
-        "correlation_traps": {"count": 0, "strength": (0.98, 1.02)},
+        "correlation_traps": {"count": 0, "strength": (0.98, 1.02), "mean": 1.0},
     },
     "denormals": dict.fromkeys(SPECTRAL, Outcome.OUT_OF_RANGE),
     "equal eigenvalues": norms_and_ranks(np.full(16, 4.0))
     | dict.fromkeys((*NO_TAIL, *NO_BULK, "trace_log_rank"), EQUAL)
-    | {"correlation_traps": {"count": 0, "strength": (0.5, 1.3)}, "random_distance": (0.3, 0.65)},
+    | {"correlation_traps": {"count": 0, "strength": (0.5, 1.3), "mean": 1.0}, "random_distance": (0.3, 0.65)},
     "one NaN": dict.fromkeys(SPECTRAL, Outcome.NOT_FINITE),
 }
 

