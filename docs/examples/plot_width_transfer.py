@@ -133,7 +133,8 @@ for name, result in found.items():
 
 # %%
 # Dotted: the prediction. To the right: the spectra of one matrix over their largest value, at the four widths. The law
-# supposes that this shape does not depend on the width. Here it does: the wider the network, the faster its spectra fall.
+# supposes that this shape does not depend on the width. Here it does: the wider the network, the faster its spectra
+# fall.
 
 fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.3), layout="constrained")
 for (name, result), colour in zip(found.items(), ("#D55E00", "#009E73", "#0072B2"), strict=True):

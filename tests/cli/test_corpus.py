@@ -47,7 +47,7 @@ def test_json_is_the_result_and_nothing_else(cli, models, tmp_path):
     assert [metric["name"] for metric in told["metrics"]] == ["shape", "scale", "depth"]
     assert told["sampling"]["seed"] == 3
     assert told["higher_is_better"] is None
-    assert "Page     page.html" in ran.err
+    assert "Report   page.html" in ran.err
     assert (tmp_path / "cwd" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
@@ -84,7 +84,8 @@ def test_tabs_and_gzip_are_read(cli, models, tmp_path):
         (("--quality", "family"), 2, "'family' holds no numbers"),
         (("--quality", "error", "--lower-is-better", "--higher-is-better"), 2, "exclude each other"),
         (("--quality", "error", "--baseline", "depth", "--no-baselines"), 2, "exclude each other"),
-        (("--quality", "error", "--resamples", "5"), 2, "resamples is 5; it must be at least 100"),
+        (("--quality", "error", "--resamples", "5"), 2, "--resamples is 5; it must be at least 100.\nSee theodolite"),
+        (("--quality", "error", "--metric", "family"), 2, "'family' holds no numbers"),
         (("--quality", "error", "-o", "models.csv/page.html"), 2, "can't be written"),
         ((), 2, "--quality"),
     ],
@@ -95,6 +96,17 @@ def test_what_is_wrong_is_said_in_a_line(cli, models, options, code, says):
     assert ran.code == code
     assert says in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("model,error,shape\n", "the table has no rows"), ("model,error\na,1\nb,2\n", "no column of numbers is left")],
+)
+def test_a_table_with_nothing_to_compare_is_refused(cli, tmp_path, text, says):
+    (tmp_path / "bare.csv").write_text(text)
+    ran = cli("corpus", tmp_path / "bare.csv", "--quality", "error")
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
 
 
 def test_what_is_no_table_can_not_be_read(cli, tmp_path):

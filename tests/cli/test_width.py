@@ -50,6 +50,21 @@ def test_a_check_that_fails_is_exit_code_1(cli, models):
     assert cli("width", *paths, "--check", "--tolerance", "0.8").code == 0
 
 
+def test_a_matrix_that_is_not_finite_lets_the_family_fail(cli, models, tmp_path):
+    paths = models(0.0)
+    broken = {"a.weight": np.full((16, 16), np.nan, dtype=np.float32), "b.weight": np.eye(16, dtype=np.float32)}
+    save_file(broken, paths[1])
+    for d, path in zip((8, 32), (paths[0], paths[2]), strict=True):
+        save_file({"a.weight": np.eye(d, dtype=np.float32), "b.weight": np.eye(d, dtype=np.float32)}, path)
+    ran = cli("width", *paths, "--check")
+    assert ran.code == 1
+    assert "1 of 1 matrix keeps its largest singular value" in ran.out
+    assert "and 1 is zero or not finite: the family fails." in ran.out
+    assert "No slope of a.weight: at width 16: " in ran.out
+    row = next(line for line in ran.out.splitlines() if line.startswith("a.weight"))
+    assert row.split() == ["a.weight", "no", "slope"]
+
+
 def test_json_and_given_widths(cli, models):
     ran = cli("width", *models(0.75), "--json", "--widths", "1,2,4", "--level", "0.5")
     found = json.loads(ran.out)

@@ -84,6 +84,7 @@ def test_another_model_is_refused_with_the_first_tensor_that_differs(torch, nets
         ("no_such_nets.deep:build", "there is no module named 'no_such_nets'"),
         ("given_nets:bild", "given_nets has no 'bild'; did you mean 'build'"),
         ("given_nets:number", "it is int, and nothing that can be called"),
+        ("json:loads", "missing a required argument: 's'; name a function that takes nothing"),
     ],
 )
 def test_a_wrong_name_is_answered_with_what_is_wrong(nets, spec, said):
@@ -110,3 +111,6 @@ def test_data_are_read_from_either_kind_of_file(tmp_path):
     np.savez(tmp_path / "other.npz", x=inputs, targets=targets)
     with pytest.raises(ParameterError, match=r"other.npz holds 'x', 'targets'; expected 'inputs' and 'targets'"):
         load_data(tmp_path / "other.npz")
+    np.savez(tmp_path / "words.npz", inputs=inputs, targets=np.array(list("abcde")))
+    with pytest.raises(ParameterError, match=r"data: targets of words.npz are no numbers"):
+        load_data(tmp_path / "words.npz")

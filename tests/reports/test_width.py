@@ -71,6 +71,18 @@ def test_markdown_has_a_row_for_every_matrix(found):
     assert "- `only32.weight`: only in model 1" in text
 
 
+def test_an_answer_that_the_interval_leaves_open_says_so():
+    unsure = td.width_transfer([{"a.weight": scale * np.eye(d)} for d, scale in ((8, 1.0), (16, 1.5), (32, 1.0))])
+    assert unsure.matrices[0].settled is False
+    for form in ("html", "md"):
+        assert "passes, not surely" in width_report(unsure, format=form)
+
+
+def test_a_folder_is_no_place_for_a_page(found, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        width_report(found, tmp_path)
+
+
 def test_json_is_the_result(found):
     assert json.loads(width_report(found, format="json")) == json.loads(json.dumps(found.to_dict()))
 

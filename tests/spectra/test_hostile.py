@@ -67,7 +67,16 @@ def eigenvalues(*leading, count):
     return np.concatenate([np.asarray(leading, dtype=float), np.zeros(count - len(leading))])
 
 
-NO_TAIL = ("power_law", "hill", "alpha_hat", "log_alpha_norm")
+def compared(xmin, size, *, distance, ratio, without=""):
+    laws = ["power_law", "truncated_power_law", "exponential", "lognormal"]
+    pairs = [f"{one}_over_{other}" for i, one in enumerate(laws) for other in laws[i + 1 :]]
+    bounds = {"xmin": xmin, "tail_size": size} | {f"{law}_distance": distance for law in laws}
+    bounds |= dict.fromkeys(pairs, ratio)
+    return {field: None if without and without in field else bound for field, bound in bounds.items()}
+
+
+FAMILIES = ("truncated_power_law", "exponential_tail", "lognormal_tail", "tail_comparison")
+NO_TAIL = ("power_law", "hill", "alpha_hat", "log_alpha_norm", *FAMILIES)
 NO_BULK = ("marchenko_pastur", "outliers")
 BY_SVD = {name: np.linalg.svd(MATRICES[name], compute_uv=False) ** 2 for name in ("duplicated rows", "one huge entry")}
 TWICE = BY_SVD["duplicated rows"].sum() / (15 * 40)
@@ -95,6 +104,28 @@ TABLE = {
             "sigma": (0.2, 2.0),
             "tail_size": (4, 15),
         },
+        # Spread evenly, as a bulk is: a cut-off and no power, and the data prefer no law beyond chance.
+        "truncated_power_law": {
+            "beta": None,
+            "rate": (0.005, 0.03),
+            "xmin": (10.0, 210.0),
+            "distance": (0.0, 0.3),
+            "tail_size": (4, 15),
+        },
+        "exponential_tail": {
+            "rate": (0.005, 0.03),
+            "xmin": (10.0, 210.0),
+            "distance": (0.0, 0.3),
+            "tail_size": (4, 15),
+        },
+        "lognormal_tail": {
+            "mu": (3.0, 5.0),
+            "sigma": (0.2, 1.0),
+            "xmin": (10.0, 210.0),
+            "distance": (0.0, 0.3),
+            "tail_size": (4, 15),
+        },
+        "tail_comparison": compared((10.0, 210.0), (4, 15), distance=(0.0, 0.3), ratio=(-1.96, 1.96)),
         "hill": (1.2, 3.0),
         "alpha_hat": (4.0, 14.0),
         "log_alpha_norm": (4.0, 14.0),
@@ -120,6 +151,24 @@ TABLE = {
             "sigma": (0.0, 0.2),
             "tail_size": (10, 20),
         },
+        # The rest of the spectrum is nothing beside 10^12: two points are an exponential of mean 5 x 10^11.
+        "truncated_power_law": {
+            "beta": (1.1, 1.6),
+            "rate": (0.0, 1e-12),
+            "xmin": (0.0, 10.0),
+            "distance": (0.1, 0.5),
+            "tail_size": (10, 20),
+        },
+        "exponential_tail": {
+            "rate": pytest.approx(2e-12, rel=1e-6, abs=0.0),
+            "xmin": pytest.approx(BY_SVD["one huge entry"][1], rel=1e-5),
+            "distance": 0.5,
+            "tail_size": 2,
+        },
+        "lognormal_tail": Outcome.AT_BOUND,
+        "tail_comparison": compared(
+            (0.0, 10.0), (10, 20), distance=(0.1, 1.0), ratio=(-1.0, 40.0), without="lognormal"
+        ),
         "hill": (1.2, 1.6),
         "alpha_hat": (13.0, 20.0),
         "log_alpha_norm": (13.0, 20.0),
@@ -158,6 +207,23 @@ TABLE = {
             "sigma": (1.0, 60.0),
             "tail_size": (2, 64),
         },
+        "truncated_power_law": {
+            "beta": None,
+            "rate": (1e-4, 2e-3),
+            "xmin": (4e4, 5.5e4),
+            "distance": (0.0, 0.3),
+            "tail_size": (8, 64),
+        },
+        "exponential_tail": {"rate": (1e-4, 2e-3), "xmin": (4e4, 5.5e4), "distance": (0.0, 0.3), "tail_size": (8, 64)},
+        "lognormal_tail": {
+            "mu": pytest.approx(math.log(50_000), abs=0.1),
+            "sigma": (0.01, 0.1),
+            "xmin": (4e4, 5.5e4),
+            "distance": (0.0, 0.15),
+            "tail_size": (8, 64),
+        },
+        # A bulk ends: every law with a faster end than a power is preferred to the power, and the lognormal to all.
+        "tail_comparison": compared((4e4, 5.5e4), (8, 64), distance=(0.0, 0.3), ratio=(-8.0, -1.0)),
         "hill": (10.0, 80.0),
         "alpha_hat": (60.0, 1000.0),
         "log_alpha_norm": (60.0, 1000.0),

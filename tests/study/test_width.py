@@ -8,7 +8,7 @@ import pytest
 
 import theodolite as td
 from theodolite.core import ParameterError
-from theodolite.study.scaling import log_log_slope, shape_distance, successive_ratios
+from theodolite.study.widths.scaling import log_log_slope, shape_distance, successive_ratios
 
 WIDTHS = (16, 32, 64, 128)
 
@@ -188,9 +188,20 @@ def test_what_has_no_slope_is_a_note_and_no_number():
     assert "at width 64" in rows["blocks.0.down.weight"].note
     assert found.judged == ()
     assert not found.passes
-    assert "nothing to judge" in found.headline()
+    assert "of the matrices that grow, 2 are zero or not finite" in found.headline()
     text = json.dumps(found.to_dict(), allow_nan=False)
     assert json.loads(text)["passes"] is False
+    # One that can't be judged is not passed over: the others pass, and the family doesn't.
+    del models["d64"]["blocks.0.down.weight"], models["d32"]["blocks.0.up.weight"]
+    rest = td.width_transfer({name: model | {"sound.weight": np.eye(int(name[1:]))} for name, model in models.items()})
+    assert rest.passes
+    broken = {name: model | {"zero.weight": np.zeros((int(name[1:]),) * 2)} for name, model in models.items()}
+    one_lost = td.width_transfer(
+        {name: model | {"sound.weight": np.eye(int(name[1:]))} for name, model in broken.items()}
+    )
+    assert all(matrix.passes for matrix in one_lost.judged)
+    assert not one_lost.passes
+    assert "and 1 is zero or not finite: the family fails." in one_lost.headline()
 
 
 @pytest.mark.parametrize(

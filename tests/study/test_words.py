@@ -4,7 +4,7 @@ import pytest
 
 from theodolite.core import Missing, Outcome
 from theodolite.study import Association, Coefficient, Trend
-from theodolite.study.words import Setting, evidence, finding_of, sentences_of
+from theodolite.study.corpora.words import Setting, evidence, finding_of, sentences_of
 
 
 def association(scope, tau, p, group="", models=20):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -143,6 +143,8 @@ def corpus(
     """
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
     from theodolite.cli.exits import CommandError, Exit
+    from theodolite.cli.report import format_of, writing
+    from theodolite.core import ParameterError
     from theodolite.reports import corpus_report
     from theodolite.study import corpus as study
 
@@ -165,6 +167,9 @@ def corpus(
             permutations=how.permutations,
             correction=how.correction,
         )
+    except ParameterError as error:
+        problem = f"--{str(error).removeprefix('corpus: ')}."
+        raise CommandError(problem, "See theodolite corpus --help") from error
     except ValueError as error:
         problem = str(error) if str(error).endswith("?") else f"{error}."
         raise CommandError(problem, f"The columns stand in the first line of {table}.") from error
@@ -174,14 +179,9 @@ def corpus(
     else:
         _show(where, found)
     if output is not None:
-        form: Any = {".md": "md", ".markdown": "md", ".json": "json"}.get(output.suffix.lower(), "html")
-        try:
-            corpus_report(found, output, format=form)
-        except OSError as error:
-            raise CommandError(
-                f"{output} can't be written: {error.strerror or error}.", "Choose another -o."
-            ) from error
-        say_path(where, "Page", output)
+        with writing(output):
+            corpus_report(found, output, format=format_of(output))
+        say_path(where, "Report", output)
     return Exit.OK
 
 
@@ -255,7 +255,7 @@ def _numbers(where: Console, found: Corpus) -> None:
 
 def _cells(one: Association) -> tuple[str, str]:
     from theodolite.study import Coefficient
-    from theodolite.study.words import signed
+    from theodolite.study.corpora.words import signed
 
     if not isinstance(one.kendall, Coefficient):
         return "–", "–"

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from theodolite.generalization import SmoothedAccuracy
     from theodolite.sources import Checkpoint
 
+_OPTIONS = {
+    "factory": "--model",
+    "data": "--data",
+    "batch_size": "--batch-size",
+    "init": "--init",
+    "samples": "--samples",
+    "displacement": "--displacement",
+    "seed": "--seed",
+}
+
 _WORKS = Group.create_ordered("Whether it still works")
 
 
@@ -101,6 +111,29 @@ class Works:
             return smoothed_accuracy(model, batches, by=plan, jobs=jobs, progress=progress)
 
 
+def by_option(text: str) -> str:
+    """Name the option in a message that begins with a parameter.
+
+    Parameters
+    ----------
+    text : str
+        The message.
+
+    Returns
+    -------
+    str
+        As it was, where it begins with none.
+
+    Examples
+    --------
+    >>> by_option("data: x.npz holds 'a'"), by_option("model 'x' is odd")
+    ("--data: x.npz holds 'a'", "model 'x' is odd")
+    """
+    name = text.partition(" ")[0].rstrip(":")
+    option = _OPTIONS.get(name)
+    return text if option is None else option + text.removeprefix(name)
+
+
 @contextmanager
 def _as_a_line() -> Iterator[None]:
     from theodolite.cli.exits import CommandError
@@ -110,9 +143,6 @@ def _as_a_line() -> Iterator[None]:
     try:
         yield
     except (ParameterError, LogitsError) as error:
-        text = str(error)
-        text = text.replace("factory", "--model", 1) if text.startswith("factory") else text
-        text = text.replace("data: ", "--data: ", 1) if text.startswith("data: ") else text
-        text = text.replace("batch_size", "--batch-size", 1) if text.startswith("batch_size") else text
+        text = by_option(str(error))
         needs = "Install torch with: pip install 'theodolite[torch]'" if "named 'torch'" in text else ""
         raise CommandError(f"{text}.", needs or "See theodolite smooth --help.") from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -120,7 +120,7 @@ def metrics(
 ) -> int:
     """Take the 28 metrics that have been asked how well a network will do on data it has not seen.
 
-    Norms, distances, margins, bounds and shapes of spectra, by the names of Yang et al. (2022). Of each, lower has been
+    Norms, distances, margins, bounds and shapes of spectra, by the names of Yang et al. (2023). Of each, lower has been
     said to be better; how far that holds is to be tested on models of your own kind.
 
     Parameters
@@ -142,12 +142,13 @@ def metrics(
     from theodolite.cli.display import machine_lines, progress_bar
     from theodolite.cli.exits import Exit, reading_input
     from theodolite.generalization import generalization_metrics
+    from theodolite.generalization.loading import load_data, load_factory
     from theodolite.sources import open_checkpoint
 
     options = {name: getattr(how, name) for name in ("samples", "convention", "displaced", "displacement", "seed")}
     with _mendable(), reading_input(), open_checkpoint(path) as checkpoint:
-        data = None if what.data is None else _data(what.data)
-        model = None if what.model is None else _module(what.model)
+        data = None if what.data is None else load_data(what.data)
+        model = None if what.model is None else load_factory(what.model, folder=Path.cwd())()
         with progress_bar() as progress:
             found = generalization_metrics(checkpoint, what.init, model, data, progress=progress, **options)
     if how.json:
@@ -159,45 +160,24 @@ def metrics(
     return Exit.OK
 
 
-def _data(path: Path) -> tuple[Any, Any]:
-    from theodolite.generalization.loading import load_data
-
-    return load_data(path)
-
-
-def _module(named: str) -> Any:
-    from theodolite.cli.exits import CommandError
-    from theodolite.generalization.loading import load_factory
-
-    factory = load_factory(named, folder=Path.cwd())
-    try:
-        return factory()
-    except TypeError as error:
-        raise CommandError(
-            f"--model {named} can't be called without arguments: {error}.",
-            "Name a function that takes nothing and gives the torch module.",
-        ) from error
-
-
 @contextmanager
 def _mendable() -> Iterator[None]:
     """Turn what the user can mend into a line and its remedy."""
-    from theodolite.cli.exits import CommandError, Exit
+    from theodolite.cli.evaluating import by_option
+    from theodolite.cli.exits import CommandError
 
     try:
         yield
-    except KeyboardInterrupt:
-        raise CommandError("Stopped.", "", Exit.INTERRUPTED) from None
     except (ValueError, TypeError) as error:
         remedy = "What belongs together: theodolite metrics --help. The tensors: theodolite inspect MODEL"
-        raise CommandError(f"{error}.", remedy) from error
+        raise CommandError(f"{by_option(str(error))}.", remedy) from error
 
 
 def _show(found: GeneralizationMetrics) -> None:
     from theodolite.cli.display import count, stdout, table
 
     where = stdout()
-    sizes = f"{count(found.layers, 'matrix').replace('matrixs', 'matrices')} of {count(found.parameters, 'weight')}"
+    sizes = f"{found.layers:,} {'matrix' if found.layers == 1 else 'matrices'} of {count(found.parameters, 'weight')}"
     where.print(f"{found.model}: {sizes}, {count(found.samples, 'sample')}", soft_wrap=True)
     if found.accuracy is not None and found.loss is not None and found.margin is not None:
         where.print(
@@ -209,9 +189,9 @@ def _show(found: GeneralizationMetrics) -> None:
         if metric.value is not None:
             shown.add_row(metric.name, f"{metric.value:.6g}", metric.kind, _of(metric))
     where.print(shown)
-    for outcome in dict.fromkeys(metric.outcome for metric in found.metrics if metric.outcome is not None):
-        names = ", ".join(metric.name for metric in found.metrics if metric.outcome is outcome)
-        where.print(f"\nNot taken: {names}\n{outcome.cause} {outcome.remedy}", soft_wrap=True)
+    for reason in dict.fromkeys(metric.reason for metric in found.metrics if metric.reason):
+        names = ", ".join(metric.name for metric in found.metrics if metric.reason == reason)
+        where.print(f"\nNot taken: {names}\n{reason}", soft_wrap=True)
 
 
 def _of(metric: Metric) -> str:

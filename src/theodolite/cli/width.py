@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -129,7 +128,9 @@ def width(
 
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
     from theodolite.cli.exits import reading_input
+    from theodolite.cli.report import format_of, writing
     from theodolite.core import ParameterError
+    from theodolite.reports import width_report
     from theodolite.study import width_transfer
 
     widths, rename = _numbers(how.widths), _renames(how.rename)
@@ -144,7 +145,9 @@ def width(
     else:
         _show(where, found)
     if out.output is not None:
-        say_path(where, "Report", _write(found, out.output))
+        with writing(out.output):
+            width_report(found, out.output, format=format_of(out.output))
+        say_path(where, "Report", out.output)
     return Exit.GATE if out.check and not found.passes else Exit.OK
 
 
@@ -182,7 +185,7 @@ def _show(where: Console, found: WidthTransfer) -> None:
         judged = {True: "passes", False: "fails", None: matrix.kind}[matrix.passes]
         answer = f"{judged}, not surely" if matrix.settled is False else judged
         if matrix.slope is None:
-            shown.add_row(matrix.name, matrix.note)
+            shown.add_row(matrix.name, "no slope")
             continue
         interval = "" if matrix.low is None or matrix.high is None else f"{matrix.low:.2f} to {matrix.high:.2f}"
         first, last = matrix.sigma[0], matrix.sigma[-1]
@@ -193,18 +196,8 @@ def _show(where: Console, found: WidthTransfer) -> None:
     where.print(found.rule, soft_wrap=True)
     if any(matrix.settled is False for matrix in found.matrices):
         where.print("Not surely: the interval reaches across the tolerance.", soft_wrap=True)
+    for matrix in found.matrices:
+        if matrix.slope is None:
+            where.print(f"No slope of {matrix.name}: {matrix.note}", soft_wrap=True)
     if found.unmatched:
         where.print(f"In some models only, left out: {', '.join(list(found.unmatched)[:6])}.", soft_wrap=True)
-
-
-def _write(found: WidthTransfer, path: Path) -> Path:
-    from theodolite.cli.report import format_of
-    from theodolite.reports import width_report
-
-    try:
-        width_report(found, path, format=format_of(path))
-    except OSError as error:
-        raise CommandError(
-            f"{os.fspath(path)} can't be written: {error.strerror or error}.", "Choose another file with -o."
-        ) from error
-    return path

@@ -84,7 +84,7 @@ class Outcome(Enum):
     NEEDS_MODEL = (
         "refused",
         "This metric runs the network, and only weights were given.",
-        "Give a torch module of this architecture: model=..., or --model package.module:factory.",
+        "Give a torch module of this architecture: model=..., or --model package.module:function.",
     )
     NEEDS_DATA = (
         "refused",

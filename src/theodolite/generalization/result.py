@@ -64,8 +64,8 @@ class Metric:
         """Why there is no number, what was seen and what would help; empty where there is one."""
         if self.outcome is None:
             return ""
-        seen = f" ({self.detail})" if self.detail else ""
-        return f"{self.outcome.cause}{seen} {self.outcome.remedy}"
+        seen = self.detail or ", ".join(sorted(set(self.left_out.values())))
+        return f"{self.outcome.cause}{f' ({seen})' if seen else ''} {self.outcome.remedy}"
 
     def to_dict(self) -> dict[str, Any]:
         """Give the metric as JSON values.

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from theodolite.core.bibliography import reference
-from theodolite.core.names import closest
 from theodolite.core.outcomes import Missing
 from theodolite.reports.charts.theme import DARK, LIGHT, VARIABLES, vega_config
 from theodolite.reports.markdown import code, plain, table
 from theodolite.reports.page import bundle, inline_script, policy, safe, template
 from theodolite.reports.payload import script_json
 from theodolite.reports.questions import VERDICTS
-from theodolite.reports.report import FORMATS, Format, replace_file
+from theodolite.reports.report import Format, written
 
 if TYPE_CHECKING:
     from theodolite.study import Association, Coefficient, Corpus, Trend
@@ -100,11 +99,11 @@ def corpus_report(
     ------
     ValueError
         If the format is unknown.
-    """
-    if format not in FORMATS:
-        raise ValueError(f"format: {format!r} is unknown; {closest(str(format), FORMATS)}")
-    text = {"html": _page, "md": _markdown, "json": _json}[format](corpus)
-    return text if path is None else replace_file(Path(path), text)
+    IsADirectoryError
+        If the path is a folder.
+    """  # noqa: DOC502 - raised by what is called
+    made = {"html": _page, "md": _markdown, "json": _json}
+    return written(lambda form: made[form](corpus), path, format)
 
 
 def _json(corpus: Corpus) -> str:
@@ -152,7 +151,7 @@ def _head(corpus: Corpus) -> list[str]:
 
 
 def _cells(trend: Trend, head: Sequence[str], threshold: float) -> list[str]:
-    from theodolite.study.words import signed
+    from theodolite.study.corpora.words import signed
 
     cells = _four(trend.overall)
     if trend.within is not None:
@@ -167,7 +166,7 @@ def _cells(trend: Trend, head: Sequence[str], threshold: float) -> list[str]:
 
 
 def _four(one: Association) -> list[str]:
-    from theodolite.study.words import signed
+    from theodolite.study.corpora.words import signed
 
     tau = one.kendall
     if isinstance(tau, Missing):

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from theodolite.core.bibliography import references
-from theodolite.core.names import closest
 from theodolite.reports.charts.theme import DARK, LIGHT, VARIABLES, vega_config
 from theodolite.reports.layers import number_text
 from theodolite.reports.markdown import code, plain, table
 from theodolite.reports.page import bundle, inline_script, policy, safe, template
 from theodolite.reports.payload import script_json
 from theodolite.reports.questions import VERDICTS
-from theodolite.reports.report import FORMATS, Format, replace_file
+from theodolite.reports.report import Format, written
 
 if TYPE_CHECKING:
     from theodolite.study import MatchedMatrix, WidthTransfer
@@ -72,12 +71,11 @@ def width_report(
     ------
     ValueError
         If the format is unknown.
-    """
-    if format not in FORMATS:
-        raise ValueError(f"format: {format!r} is unknown; {closest(str(format), FORMATS)}")
+    IsADirectoryError
+        If the path is a folder.
+    """  # noqa: DOC502 - raised by what is called
     made = {"html": _page, "md": _markdown, "json": _json}
-    text = made[format](found)
-    return text if path is None else replace_file(Path(path), text)
+    return written(lambda form: made[form](found), path, format)
 
 
 def _json(found: WidthTransfer) -> str:
@@ -87,7 +85,7 @@ def _json(found: WidthTransfer) -> str:
 def _markdown(found: WidthTransfer) -> str:
     lines = [f"# Width transfer: {plain(', '.join(found.models))}", "", f"**{plain(found.headline())}**", ""]
     lines += [f"*Rule.* {plain(found.rule)}", "", f"Widths: {plain(found.width_is)}.", "", "## Matrices", ""]
-    lines += table(_head(found), (_row(found, matrix) for matrix in found.matrices))
+    lines += table(_head(found), (_row(matrix) for matrix in found.matrices))
     if found.vectors:
         lines += ["", "## Gains and biases", ""]
         lines += table(
@@ -107,16 +105,16 @@ def _head(found: WidthTransfer) -> Sequence[str]:
     return ("matrix", "answer", "kind", "slope", "from", "to", "with √(in/out)", "shapes apart", *sigma)
 
 
-def _row(found: WidthTransfer, matrix: MatchedMatrix) -> list[str]:
-    return [code(matrix.name), *_cells(found, matrix)]
+def _row(matrix: MatchedMatrix) -> list[str]:
+    return [code(matrix.name), *_cells(matrix)]
 
 
-def _cells(_: WidthTransfer, matrix: MatchedMatrix) -> list[str]:
-    from theodolite.reports.charts.width import answer
+def _cells(matrix: MatchedMatrix) -> list[str]:
+    from theodolite.reports.charts.width import hedged_answer
 
     numbers = (matrix.slope, matrix.low, matrix.high, matrix.rms_slope, matrix.shape_distance, *matrix.sigma)
     return [
-        matrix.note or answer(matrix),
+        matrix.note or hedged_answer(matrix),
         matrix.kind,
         *(number_text(None if x is None or math.isnan(x) else x) for x in numbers),
     ]
@@ -147,7 +145,7 @@ def _page(found: WidthTransfer) -> str:
         found=found,
         charts=list(charts),
         head=_head(found),
-        rows=[(matrix.name, _cells(found, matrix)) for matrix in found.matrices],
+        rows=[(matrix.name, _cells(matrix)) for matrix in found.matrices],
         reads=_reads(),
         sources=_sources(),
         policy=policy(script, style),

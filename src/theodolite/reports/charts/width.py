@@ -30,6 +30,22 @@ def answer(matrix: MatchedMatrix) -> str:
     return NOT_JUDGED if matrix.passes is None else PASSES if matrix.passes else FAILS
 
 
+def hedged_answer(matrix: MatchedMatrix) -> str:
+    """Name what the rule says of a matrix, and whether its interval leaves it open.
+
+    Parameters
+    ----------
+    matrix : MatchedMatrix
+        The matrix.
+
+    Returns
+    -------
+    str
+        The word, with ``", not surely"`` where the interval reaches across the tolerance.
+    """
+    return f"{answer(matrix)}, not surely" if matrix.settled is False else answer(matrix)
+
+
 def growth_chart(found: WidthTransfer, *, width: int = 460, height: int = 320) -> alt.LayerChart:
     """Draw the largest singular values over those of the narrowest model against the width, both logarithmic.
 

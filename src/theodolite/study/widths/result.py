@@ -163,9 +163,14 @@ class WidthTransfer:
         return tuple(matrix for matrix in self.matrices if matrix.passes is not None)
 
     @property
+    def unjudged(self) -> tuple[MatchedMatrix, ...]:
+        """The matrix-like matrices that have none: zero, or not finite."""
+        return tuple(matrix for matrix in self.matrices if matrix.kind == "matrix-like" and matrix.passes is None)
+
+    @property
     def passes(self) -> bool:
-        """Whether there are matrix-like matrices, and all of them pass."""
-        return bool(self.judged) and all(matrix.passes for matrix in self.judged)
+        """Whether there are matrix-like matrices, and all of them pass; one without a slope doesn't."""
+        return bool(self.judged) and not self.unjudged and all(matrix.passes for matrix in self.judged)
 
     @property
     def median_slope(self) -> float | None:
@@ -212,12 +217,16 @@ class WidthTransfer:
             The sentence.
         """
         if self.median_slope is None:
+            if self.unjudged:
+                lost = _lost(len(self.unjudged))
+                return f"There is no slope through widths {self._widths()}: of the matrices that grow, {lost}."
             return f"No matrix grows on both sides through widths {self._widths()}: there is nothing to judge."
         kept = sum(bool(matrix.passes) for matrix in self.judged)
         noun = "matrix keeps its" if len(self.judged) == 1 else "matrices keep their"
         return (
             f"{kept} of {len(self.judged)} {noun} largest singular value through widths {self._widths()} "
-            f"(median slope {self.median_slope:.3f}): the family {'passes' if self.passes else 'fails'}."
+            f"(median slope {self.median_slope:.3f}){f', and {_lost(len(self.unjudged))}' if self.unjudged else ''}: "
+            f"the family {'passes' if self.passes else 'fails'}."
         )
 
     def explain(self) -> str:
@@ -263,6 +272,10 @@ class WidthTransfer:
 
     def _widths(self) -> str:
         return ", ".join(f"{width:g}" for width in sorted(set(self.widths)))
+
+
+def _lost(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'} zero or not finite"
 
 
 class _Label(str):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from theodolite.core import Missing, Outcome
-from theodolite.study.results import QUALITY, Association, Coefficient, Finding, Partial, Trend
+from theodolite.study.corpora.trends import QUALITY, Association, Coefficient, Finding, Partial, Trend
 
 MOST_NAMED = 4
 

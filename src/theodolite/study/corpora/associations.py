@@ -14,8 +14,8 @@ from theodolite.core import Missing, Note, Outcome, digest
 from theodolite.numerics.partial_rank import benjamini_hochberg, holm, partial_kendall, partial_spearman
 from theodolite.numerics.rank_correlation import kendall, kendall_error, spearman
 from theodolite.numerics.rank_resampling import bootstrap, permutation_test
-from theodolite.study.results import QUALITY, Association, Coefficient, Partial, Scope, Trend
-from theodolite.study.table import Table
+from theodolite.study.corpora.table import Table
+from theodolite.study.corpora.trends import QUALITY, Association, Coefficient, Partial, Scope, Trend
 
 FEWEST = 4
 """Models below which no correlation is given."""

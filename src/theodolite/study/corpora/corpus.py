@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 
 from theodolite.core import ParameterError, Readings, closest
-from theodolite.study.associations import Correction, Sampling, associations, corrected, partials
-from theodolite.study.corpus_result import Corpus
-from theodolite.study.models import models_frame
-from theodolite.study.results import Trend
-from theodolite.study.table import Columns, Table, read_table
-from theodolite.study.words import Setting, finding_of, sentences_of
+from theodolite.study.corpora.associations import Correction, Sampling, associations, corrected, partials
+from theodolite.study.corpora.models import models_frame
+from theodolite.study.corpora.result import Corpus
+from theodolite.study.corpora.table import Columns, Table, read_table
+from theodolite.study.corpora.trends import Trend
+from theodolite.study.corpora.words import Setting, finding_of, sentences_of
 
 if TYPE_CHECKING:
     import pandas as pd

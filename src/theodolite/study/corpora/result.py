@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from theodolite.core import Missing, closest
-from theodolite.study.associations import Correction, Sampling
-from theodolite.study.results import Coefficient, Trend, record
-from theodolite.study.table import Table
+from theodolite.study.corpora.associations import Correction, Sampling
+from theodolite.study.corpora.table import Table
+from theodolite.study.corpora.trends import Coefficient, Trend, record
 
 if TYPE_CHECKING:
     import pandas as pd

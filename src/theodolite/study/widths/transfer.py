@@ -16,8 +16,8 @@ import numpy as np
 from theodolite.core import ParameterError, Refusal, Spectrum
 from theodolite.numerics.threads import blas_threads, blas_threads_for
 from theodolite.sources import Checkpoint, CheckpointError, Matrix, Weight
-from theodolite.study.matched import Kind, MatchedMatrix, MatchedVector, WidthTransfer
-from theodolite.study.scaling import log_log_slope, shape_distance, successive_ratios
+from theodolite.study.widths.result import Kind, MatchedMatrix, MatchedVector, WidthTransfer
+from theodolite.study.widths.scaling import log_log_slope, shape_distance, successive_ratios
 from theodolite.surveys.targets import opened
 
 DRAWN = 48

@@ -135,7 +135,8 @@ def read_table(frame: pd.DataFrame, columns: Columns) -> Table:
     Raises
     ------
     ValueError
-        If a column is not there, is there twice, has two meanings, or holds no numbers where it should.
+        If a column is not there, is there twice, has two meanings, or holds no numbers where it should, or if there is
+        no model or nothing to set against the quality.
     """
     frame = frame.rename(columns=str)
     _check(frame, columns)
@@ -158,6 +159,8 @@ def read_table(frame: pd.DataFrame, columns: Columns) -> Table:
     metrics = [
         name for name in others if name not in baselines and (columns.metrics is None or name in columns.metrics)
     ]
+    if not metrics and not baselines:
+        raise ValueError(f"no column of numbers is left beside {columns.quality!r}; a metric is one")
     left_out = {name: "no column of numbers" for name, values in numbers.items() if values is None}
     left_out |= {name: "not asked for" for name in others if name not in metrics and name not in baselines}
     twins = {stem: name for name in baselines if (stem := untrained_of(name, usable)) in metrics and stem is not None}
@@ -209,6 +212,8 @@ def _check(frame: pd.DataFrame, columns: Columns) -> None:
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise ValueError(f"the column {twice[0]!r} is there twice; names of columns are unique")
+    if not len(frame):
+        raise ValueError("the table has no rows; a row is a model")
     used = _used(columns)
     for name in used:
         if name not in frame.columns:
