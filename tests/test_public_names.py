@@ -9,8 +9,9 @@ import theodolite as td
 
 PUBLIC = {
     "theodolite": """
-        Checkpoint CheckpointError Readings Recorder Refusal Spectrum Survey act compare core delta gradients
-        measures open read_run report resample spectra survey testing
+        Checkpoint CheckpointError Readings Recorder Refusal Spectrum Survey act compare core corpus delta generalization
+        generalization_metrics gradients measures open read_run report resample smoothed_accuracy spectra survey testing
+        transfer_hyperparameters width_transfer
     """,
     "theodolite.core": """
         Array Chance Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings
@@ -18,9 +19,11 @@ PUBLIC = {
         like measure namespace parse_references reference references to_numpy
     """,
     "theodolite.spectra": """
-        CorrelationTraps MarchenkoPastur Outliers PowerLaw TraceLogRank alpha_hat correlation_traps effective_rank
-        frobenius_norm hill log_alpha_norm log_norm log_spectral_norm marchenko_pastur nuclear_norm numerical_rank
-        outliers participation_ratio power_law random_distance spectral_entropy spectral_norm stable_rank trace_log_rank
+        CorrelationTraps ExponentialTail LognormalTail MarchenkoPastur Outliers PowerLaw TailComparison TraceLogRank
+        TruncatedPowerLaw alpha_hat correlation_traps effective_rank exponential_tail frobenius_norm hill log_alpha_norm
+        log_norm log_spectral_norm lognormal_tail marchenko_pastur nuclear_norm numerical_rank outliers
+        participation_ratio power_law random_distance spectral_entropy spectral_norm stable_rank tail_comparison
+        trace_log_rank truncated_power_law
     """,
     "theodolite.delta": """
         IntruderDimensions LowRank SubspaceOverlap WeightChange WeightPair intruder_dimensions subspace_overlap
@@ -31,6 +34,10 @@ PUBLIC = {
         Allocation BlockExperts LayerRank MatrixPlan RankPlan SmoothPlan Smoothed Smoothing Trap Trial TrialRow
         TrialSettings allocate smooth_plan try_plan
     """,
+    "theodolite.generalization": """
+        Definition Evaluation GeneralizationMetrics LogitsError METRICS Metric MetricSettings SmoothedAccuracy evaluate
+        generalization_metrics smoothed_accuracy
+    """,
     "theodolite.testing": """
         Backend Check Specimens backends check_measure checks gaussian heavy_entries heavy_tailed lattice low_rank
         orthogonal pareto_eigenvalues rank_one with_eigenvalues
@@ -40,8 +47,13 @@ PUBLIC = {
     "theodolite.surveys": """
         PRESETS Progress Request RunFolderError RunLocked Survey read_run set_aside survey
     """,
-    "theodolite.study": "Comparison LayerComparison Shift compare",
-    "theodolite.reports": "Judgement Summary comparison_report figure judge report summary",
+    "theodolite.study": """
+        Association Coefficient Comparison Corpus LayerComparison MatchedMatrix MatchedVector ParameterClass Partial
+        Shift TransferredHyperparameters Trend WidthTransfer compare corpus transfer_hyperparameters width_transfer
+    """,
+    "theodolite.reports": """
+        Judgement Summary comparison_report corpus_report figure judge report summary width_report
+    """,
     "theodolite.catalogue": "Catalogue FAMILIES family measures",
 }
 

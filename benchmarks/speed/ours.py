@@ -32,8 +32,9 @@ COLUMNS = {
 
 
 def main() -> None:
-    measures = MEASURES + FULL if sys.argv[2] == "full" else MEASURES
-    survey = td.Survey.of(measures, convention="weightwatcher")
+    columns = sys.argv[2]
+    measures = MEASURES + FULL if columns == "full" else MEASURES
+    survey = td.Survey.of("full") if columns == "preset" else td.Survey.of(measures, convention="weightwatcher")
     with td.open(sys.argv[1]) as checkpoint:
         for line in sys.stdin:
             start = time.perf_counter()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from theodolite import act as act
     from theodolite import core as core
     from theodolite import delta as delta
+    from theodolite import generalization as generalization
     from theodolite import resample as resample
     from theodolite import spectra as spectra
     from theodolite import testing as testing
@@ -22,18 +23,23 @@ if TYPE_CHECKING:
     from theodolite.core import Readings as Readings
     from theodolite.core import Refusal as Refusal
     from theodolite.core import Spectrum as Spectrum
+    from theodolite.generalization import generalization_metrics as generalization_metrics
+    from theodolite.generalization import smoothed_accuracy as smoothed_accuracy
     from theodolite.reports import report as report
     from theodolite.sources import Checkpoint as Checkpoint
     from theodolite.sources import CheckpointError as CheckpointError
     from theodolite.sources import Recorder as Recorder
     from theodolite.sources import open_checkpoint as open  # noqa: A004, F401
     from theodolite.study import compare as compare
+    from theodolite.study import corpus as corpus
+    from theodolite.study import transfer_hyperparameters as transfer_hyperparameters
+    from theodolite.study import width_transfer as width_transfer
     from theodolite.surveys import Survey as Survey
     from theodolite.surveys import read_run as read_run
     from theodolite.surveys import survey as survey
     from theodolite.valuation import gradients as gradients
 
-_PACKAGES = ("act", "core", "delta", "resample", "spectra", "testing")
+_PACKAGES = ("act", "core", "delta", "generalization", "resample", "spectra", "testing")
 _NAMES = {
     "Checkpoint": ("sources", "Checkpoint"),
     "CheckpointError": ("sources", "CheckpointError"),
@@ -44,11 +50,16 @@ _NAMES = {
     "Survey": ("surveys", "Survey"),
     "compare": ("study", "compare"),
     "gradients": ("valuation", "gradients"),
+    "generalization_metrics": ("generalization", "generalization_metrics"),
+    "corpus": ("study", "corpus"),
     "measures": ("catalogue", "measures"),
     "open": ("sources", "open_checkpoint"),
     "read_run": ("surveys", "read_run"),
     "report": ("reports", "report"),
+    "smoothed_accuracy": ("generalization", "smoothed_accuracy"),
     "survey": ("surveys", "survey"),
+    "transfer_hyperparameters": ("study", "transfer_hyperparameters"),
+    "width_transfer": ("study", "width_transfer"),
 }
 
 __all__ = [*_PACKAGES, *_NAMES]  # noqa: PLE0604 - names of lazily loaded things

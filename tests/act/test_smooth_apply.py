@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 import theodolite as td
 from theodolite.act import smooth_plan
+from theodolite.numerics.positions import position_scales
 
 
 def best(array, rank):
@@ -98,6 +99,82 @@ def test_a_narrow_type_never_overflows(save, tmp_path):
     out = td.open(done.path)["fc.weight"].array().astype(np.float64)
     assert np.isfinite(out).all()
     assert out.max() == 448
+
+
+def unequal_kernel(shape, seed):
+    """A kernel with one strong position and three directions that stand out of the noise of their own positions."""
+    rng = np.random.default_rng(seed)
+    out, seen, *sizes = shape
+    kernel = rng.normal(size=(out, seen, *sizes))
+    left = np.linalg.qr(rng.normal(size=(out, 3)))[0]
+    right = np.linalg.qr(rng.normal(size=(seen * np.prod(sizes), 3)))[0]
+    noise = np.sqrt(out) + np.sqrt(seen * np.prod(sizes))
+    planted = (left * noise * np.array([2.5, 2.0, 1.6])) @ right.T
+    kernel += planted.reshape(kernel.shape)
+    # What was planted lies at the other positions.
+    kernel[:, :, 1, 1] = 20.0 * rng.normal(size=(out, seen))
+    kernel[:, :, 0, 0] = 0.0
+    return kernel, left
+
+
+@pytest.mark.parametrize("shape", [(96, 64, 3, 3), (300, 8, 3, 3)], ids=str)
+@pytest.mark.parametrize("turned", [False, True])
+def test_spikes_of_a_kernel_are_cut_where_they_were_counted(save, tmp_path, shape, turned):
+    """In units of each position's noise; the strong position's own noise is not what stays."""
+    kernel, left = unequal_kernel(shape, 1)
+    stored = np.ascontiguousarray(kernel.swapaxes(0, 1)) if turned else kernel
+    name = "up.conv_transpose.weight" if turned else "conv.weight"
+    path = save({name: stored})
+    weight = td.open(path)[name]
+    plan = smooth_plan(path, "spikes")
+    assert plan.matrices[0].rank == 3 == int(td.spectra.marchenko_pastur(weight.spectrum()).spikes)
+    done = plan.apply(path, tmp_path / "out.safetensors")
+    out = load_file(done.path)[name]
+    out = (out.swapaxes(0, 1) if turned else out).reshape(shape[0], -1)
+    # An independent balance: the planted noise is 1 at seven positions, 20 at one, and one is empty.
+    units = np.ones(shape[2:])
+    units[1, 1] = 20.0
+    units = np.tile(units.reshape(-1), shape[1])
+    matrix = kernel.reshape(shape[0], -1)
+    wanted = best(matrix / units, 3)[0] * units
+    assert np.linalg.matrix_rank(out, tol=1e-8) == 3
+    assert np.linalg.norm((out - wanted) / units) < 0.06 * np.linalg.norm(wanted / units)
+    assert not out.reshape(kernel.shape)[:, :, 0, 0].any()
+    # The planted directions stay; cut without balance, the strong position's noise takes their place.
+    span = np.linalg.svd(out / units)[0][:, :3]
+    assert np.linalg.svd(span.T @ left, compute_uv=False)[-1] > 0.85
+    naive = np.linalg.svd(best(matrix, 3)[0] / units)[0][:, :3]
+    assert np.linalg.svd(naive.T @ left, compute_uv=False)[-1] < 0.7
+    weighted = np.linalg.svd(matrix / units, compute_uv=False) ** 2
+    assert plan.matrices[0].energy == pytest.approx(weighted[:3].sum() / weighted.sum(), rel=0.05)
+    assert done.changes[0].error == pytest.approx(np.linalg.norm(out - matrix) / np.linalg.norm(matrix), rel=1e-9)
+
+
+def test_of_all_matrices_of_its_rank_the_balanced_cut_is_nearest_in_its_units(save, tmp_path):
+    kernel, _ = unequal_kernel((64, 40, 3, 3), 2)
+    path = save({"conv.weight": kernel})
+    out = load_file(smooth_plan(path, "spikes").apply(path, tmp_path / "out.safetensors").path)["conv.weight"]
+    scales = np.tile(position_scales(kernel.reshape(64, -1), 9), 40)
+    matrix, cut = kernel.reshape(64, -1), out.reshape(64, -1)
+    values = np.linalg.svd(matrix * scales, compute_uv=False)
+    assert np.linalg.norm((matrix - cut) * scales) == pytest.approx(np.sqrt(np.sum(values[3:] ** 2)), rel=1e-10)
+
+
+def test_the_other_rules_cut_a_kernel_as_it_is(save, tmp_path):
+    kernel, _ = unequal_kernel((64, 40, 3, 3), 3)
+    path = save({"conv.weight": kernel})
+    out = load_file(smooth_plan(path, "rank", rank=3).apply(path, tmp_path / "out.safetensors").path)["conv.weight"]
+    np.testing.assert_allclose(out.reshape(64, -1), best(kernel.reshape(64, -1), 3)[0], atol=1e-11)
+
+
+def test_readings_of_a_kernel_give_the_same_copy(save, tmp_path):
+    kernel, _ = unequal_kernel((64, 40, 3, 3), 4)
+    path = save({"conv.weight": kernel})
+    planned = smooth_plan(td.survey(path, ["marchenko_pastur", "power_law"]), "spikes")
+    expected = smooth_plan(path, "spikes")
+    assert (planned.matrices[0].rank, planned.matrices[0].energy) == (expected.matrices[0].rank, None)
+    copies = [plan.apply(path, tmp_path / f"{i}.safetensors").path for i, plan in enumerate((planned, expected))]
+    assert copies[0].read_bytes() == copies[1].read_bytes()
 
 
 def test_packed_and_turned_tensors_keep_their_layout(save, tmp_path):

@@ -214,3 +214,11 @@ def test_a_description_can_be_made_of_another():
     assert Smoothing.of(described.to_dict()) == described
     assert Smoothing("rank", rank=3.0).to_dict()["rank"] == 3
     assert Smoothing("energy").energy == 0.95
+
+
+@pytest.mark.parametrize(
+    ("share", "says"), [(0.9986, "99.9 %"), (0.5, "50 %"), (0.0286, "2.9 %"), (0.9996, "more than 99.9 %")]
+)
+def test_the_energy_that_stays_is_rounded_but_never_to_the_whole(share, says):
+    plan = MatrixPlan("fc.weight", "", "other", (80, 70), 2, share, "so")
+    assert f"2 of 70 components stay with {says} of the energy" in plan.explain()

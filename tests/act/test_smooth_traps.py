@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+import theodolite as td
 from theodolite import spectra
 from theodolite.act import smooth_plan
 from theodolite.act.smooth.traps import find_traps, without_traps
@@ -84,6 +85,62 @@ def test_the_learned_direction_is_untouched_and_the_trap_gone(seed):
     assert np.linalg.svd(cleaned, compute_uv=False)[0] == pytest.approx(strong, rel=1e-3)
     assert cleaned.flat[at] == 0
     assert np.count_nonzero(cleaned != matrix) == 1
+
+
+def blocks(values, step):
+    """Cut descending singular values where neighbours lie further apart than a step."""
+    cuts = np.flatnonzero(-np.diff(values) > step) + 1
+    return np.split(np.arange(values.size), cuts)
+
+
+def block_overlaps(one, other, step):
+    """Give the smallest cosine between each block of singular directions on the shorter side and that of another."""
+    if one.shape[0] < one.shape[1]:
+        one, other = one.T, other.T
+    _, values, right = np.linalg.svd(one, full_matrices=False)
+    right2 = np.linalg.svd(other, full_matrices=False)[2]
+    pairs = ((block.size, right[block] @ right2[block].T) for block in blocks(values, step))
+    return [(size, np.linalg.svd(pair, compute_uv=False)[-1]) for size, pair in pairs]
+
+
+def learned(shape, sizes, seed):
+    """Noise with learned directions, whose singular values are multiples of the edge."""
+    rng = np.random.default_rng(seed)
+    left = np.linalg.qr(rng.normal(size=(shape[0], len(sizes))))[0]
+    right = np.linalg.qr(rng.normal(size=(shape[1], len(sizes))))[0]
+    return rng.normal(size=shape) + left * (np.asarray(sizes) * sum(np.sqrt(shape))) @ right.T
+
+
+@pytest.mark.parametrize("shape", [(120, 120), (300, 200), (64, 400)], ids=str)
+def test_every_learned_direction_stays_and_the_bulk_as_one(shape):
+    """Directions further apart than seven weights by themselves; those of noise, which are nearer, as one block."""
+    for seed in range(10):
+        plain = learned(shape, [2.0, 2.6, 3.2, 4.0, 5.0], seed)
+        matrix, (at,) = trapped(plain, 1, 1.5, seed)
+        cleaned = without_traps(matrix, found_in(matrix, seed))
+        assert cleaned.flat[at] == 0
+        assert overlaps(plain, cleaned)[:5].min() >= 0.999
+        found = block_overlaps(plain, cleaned, 1 / 0.141)
+        assert [size for size, _ in found] == [1] * 5 + [min(shape) - 5]
+        assert min(overlap for _, overlap in found) >= 0.99
+
+
+def test_no_value_in_its_place_keeps_each_direction_of_noise():
+    """What was under the trap is lost, and an error of a weight's size mixes directions that are nearer than that."""
+    kept = {"zero": 0, "predicted": 0, "drawn": 0}
+    for seed in range(12):
+        plain = learned((120, 120), [2.0, 3.0], seed)
+        matrix, (at,) = trapped(plain, 1, 1.5, seed)
+        row, column = divmod(at, 120)
+        cleaned = without_traps(matrix, found_in(matrix))
+        left, values, right = np.linalg.svd(cleaned, full_matrices=False)
+        predicted = float((left[row, :2] * values[:2]) @ right[:2, column])
+        for name, value in {"zero": 0.0, "predicted": predicted, "drawn": matrix[0, 0]}.items():
+            cleaned[row, column] = value
+            found = overlaps(plain, cleaned)
+            kept[name] += found.min() >= 0.99
+            assert found[:2].min() >= 0.999
+    assert max(kept.values()) < 6
 
 
 def test_two_wrong_ways_would_not_pass():
@@ -170,3 +227,22 @@ def test_a_kernel_without_its_trap_is_still_a_kernel(tmp_path):
     assert plan.rank == 64
     kernel[3, 4, 0, 0] = 0
     assert spectra.marchenko_pastur(kernel.reshape(64, -1)).spikes > 0  # and doesn't know otherwise
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_plan_and_measure_count_the_same_traps_of_a_kernel(tmp_path, dead):
+    """Large for its own position and small beside another; large beside another and ordinary for its own."""
+    for seed in range(4):
+        kernel = np.random.default_rng(seed).normal(size=(64, 48, 3, 3))
+        kernel[:, :, 1, 1] *= 30
+        kernel[:, :, 2, 0] *= 0.0 if dead else 0.2
+        kernel[5, 7, 0, 1] = 60.0
+        kernel[9, 11, 2, 2] = -75.0
+        path = tmp_path / f"{seed}.safetensors"
+        save_file({"conv.weight": kernel}, path)
+        weight = td.open(path)["conv.weight"]
+        (plan,) = smooth_plan(path, "none", remove_traps=True).matrices
+        assert len(plan.traps) == spectra.correlation_traps(weight.spectrum()).count == 2
+        assert [(t.row, t.column, t.value) for t in plan.traps] == [(9, 11 * 9 + 8, -75.0), (5, 7 * 9 + 1, 60.0)]
+        # Without knowing the positions, the strong one is all that there is to see.
+        assert {(t.row, t.column) for t in found_in(kernel.reshape(64, -1))}.isdisjoint({(9, 107), (5, 64)})

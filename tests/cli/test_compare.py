@@ -115,5 +115,5 @@ def test_an_interrupt_is_130(cli, checkpoint, tuned, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importlib.import_module("theodolite.study.compare"), "compare_pairs", stop)
+    monkeypatch.setattr(importlib.import_module("theodolite.study.comparisons.compare"), "compare_pairs", stop)
     assert cli("compare", checkpoint, tuned, "-m", "none").code == 130

@@ -1,5 +1,6 @@
 """`inspect`, `list`, `explain`, `cite` and `report`."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,9 @@ from theodolite.catalogue import measures
 from theodolite.core import Outcome
 from theodolite.core.bibliography import reference
 from theodolite.core.parameters import keywords
+from theodolite.resample import WRAPPERS
 from theodolite.sources import open_checkpoint
+from theodolite.surveys import Request
 
 
 @pytest.fixture
@@ -72,10 +75,11 @@ def test_inspect_follows_the_convention(cli, checkpoint):
 def test_list_shows_every_measure_with_its_fields(cli):
     ran = cli("list")
     assert ran.code == 0
+    # A row may take several lines; those that follow the first begin with a space.
+    rows = {row.split()[0]: row for row in re.split(r"\n(?=\S)", ran.out)}
     for name, measure in measures().items():
-        line = next(line for line in ran.out.splitlines() if line.startswith(f"{name} "))
         for field in measure.traits.fields:
-            assert field == "value" or field in line
+            assert field == "value" or field in rows[name].replace(",", "").split()
 
 
 def test_list_json(cli):
@@ -119,6 +123,24 @@ def test_explain_finds_the_measure_of_a_field(cli):
         assert cli("explain", name).out == whole
 
 
+@pytest.mark.parametrize("name", sorted(WRAPPERS))
+def test_explain_tells_what_goes_around_a_measure(cli, checkpoint, name):
+    ran = cli("explain", name)
+    assert ran.code == 0
+    flat = " ".join(ran.out.split())
+    summary = inspect.getdoc(WRAPPERS[name]).partition("\n\n")[0]
+    assert summary in flat
+    for parameter, given in keywords(WRAPPERS[name]).items():
+        assert re.search(rf"^ +{parameter} +{given.default} ", ran.out, re.MULTILINE)
+    assert "Notes" in ran.out
+    assert ":math:" not in ran.out
+    # What it says to type works.
+    for asked in re.findall(r"-m '([^']+)'", ran.out):
+        assert Request.of(asked).evidence.keys() == {name}
+    assert cli("explain", f"resample.{name}").out == ran.out
+    assert name in cli("list").out
+
+
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_explain_knows_outcomes(cli, outcome):
     ran = cli("explain", outcome.name)
@@ -126,7 +148,10 @@ def test_explain_knows_outcomes(cli, outcome):
     assert " ".join(outcome.remedy.split()) in " ".join(ran.out.split())
 
 
-@pytest.mark.parametrize(("wrong", "meant"), [("stablerank", "stable_rank"), ("NO_POWERLAW", "NO_POWER_LAW")])
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [("stablerank", "stable_rank"), ("NO_POWERLAW", "NO_POWER_LAW"), ("with_intervall", "with_interval")],
+)
 def test_explain_suggests(cli, wrong, meant):
     ran = cli("explain", wrong)
     assert ran.code == 2

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -66,6 +67,7 @@ def test_traps_are_named(cli, tmp_path):
     save_file({"fc.weight": array}, tmp_path / "net.safetensors")
     ran = cli("smooth", tmp_path / "net.safetensors", "-o", "out.safetensors", "--by", "none", "--remove-traps")
     assert "1 trap removed" in ran.out
+    assert "Farthest" not in ran.out  # nothing was smoothed, so there is no distance to tell
     dry = cli("smooth", tmp_path / "net.safetensors", "--dry-run", "--by", "none", "--remove-traps", "--seed", "3")
     assert "a trap is removed (50 in row 7, column 9)" in dry.out
     assert load_file(tmp_path / "cwd" / "out.safetensors")["fc.weight"][7, 9] == 0
@@ -77,7 +79,7 @@ def test_traps_are_named(cli, tmp_path):
         ((), "Give -o OUT, or --dry-run"),
         (("-o", "x", "--by", "tracelog"), "tracelog"),
         (("-o", "x", "--energy", "2"), "energy is 2.0; it must be a share above 0"),
-        (("-o", "x", "--energy", "0.5", "--rank", "3"), "rank is 3.0, which goes with by='rank'"),
+        (("-o", "x", "--energy", "0.5", "--rank", "3"), "rank is 3, which goes with by='rank'"),
         (("-o", "x", "--by", "rank"), "rank is None"),
         (("-o", "x", "--by", "none"), "nothing would change"),
         (("-o", "x", "--layers", "nope"), "no matrix that matches layers='nope'"),
@@ -110,6 +112,15 @@ def test_a_place_that_is_taken_is_2_before_any_work(cli, checkpoint, tmp_path, m
     assert out.read_bytes() != before
 
 
+def test_a_place_inside_a_file_is_2_before_any_work(cli, checkpoint, monkeypatch):
+    monkeypatch.setattr("theodolite.act.smooth_plan", lambda *_, **__: 1 / 0)
+    for inside in (checkpoint / "out", checkpoint / "a" / "out.safetensors"):
+        ran = cli("smooth", checkpoint, "-o", inside, "--rank", "2")
+        assert ran.code == 2
+        assert f"{checkpoint.name} is a file, and " in ran.err
+        assert "--overwrite" not in ran.err
+
+
 def test_an_unreadable_input_is_4(cli, tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"no such thing")
     for path in (tmp_path / "broken.safetensors", tmp_path / "nowhere"):
@@ -120,7 +131,7 @@ def test_an_unreadable_input_is_4(cli, tmp_path):
 
 
 def test_an_interrupt_is_130_and_leaves_nothing(cli, checkpoint, tmp_path, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("theodolite.act.smooth.applying.smooth", stop)
@@ -152,3 +163,71 @@ def test_what_is_left_out_is_said(cli, tmp_path, torch):
     assert ran.code == 0
     assert "Left out: " in ran.out
     assert "optimizer state, not a weight" in ran.out
+
+
+NETS = """\
+import torch
+
+
+def build():
+    return torch.nn.Linear(3, 3)
+
+
+def wide():
+    return torch.nn.Linear(4, 3)
+"""
+
+
+@pytest.fixture
+def classifier(tmp_path, torch, monkeypatch):
+    """Three classes, the weakest of which goes when two components stay; it is then taken for the first."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "smoothed_nets", raising=False)
+    (tmp_path / "cwd").mkdir(exist_ok=True)
+    (tmp_path / "cwd" / "smoothed_nets.py").write_text(NETS)
+    weight, bias = np.diag([3.0, 2.0, 1.0]).astype(np.float32), np.array([0.01, 0, 0], dtype=np.float32)
+    save_file({"weight": weight, "bias": bias}, tmp_path / "net.safetensors")
+    targets = np.array([0, 1, 1, 2])
+    np.savez(tmp_path / "data.npz", inputs=np.eye(3)[targets], targets=targets)
+    return tmp_path / "net.safetensors", tmp_path / "data.npz"
+
+
+@pytest.mark.torch
+def test_whether_it_still_works_is_said_with_a_model_and_data(cli, classifier, tmp_path):
+    path, data = classifier
+    asked = ("smooth", path, "--rank", "2", "--model", "smoothed_nets:build", "--data", data)
+    said = "Accuracy 1.0000 as it is and 0.7500 smoothed, a drop of 0.2500 (standard error 0.22), on 4 targets."
+    dry = cli(*asked, "--dry-run")
+    assert dry.code == 0
+    assert said in dry.out.splitlines()
+    written = cli(*asked, "-o", "smooth.safetensors", "--batch-size", "1")
+    assert written.code == 0
+    assert said in written.out.splitlines()
+    record = json.loads(cli(*asked, "--dry-run", "--json").out)
+    assert record["evaluation"]["drop"]["value"] == 0.25
+    assert td.act.SmoothPlan.from_dict(record) == td.act.smooth_plan(path, "rank", rank=2)
+    again = cli("smooth", "smooth.safetensors", "--rank", "2", "--dry-run", *asked[4:])
+    assert "Accuracy 0.7500 as it is and 0.7500 smoothed" in again.out
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--model", "smoothed_nets:build"), "--model is given without --data."),
+        (("--data", "DATA"), "--data is given without --model."),
+        (("--model", "smoothed_nets:bild", "--data", "DATA"), "smoothed_nets has no 'bild'; did you mean 'build'"),
+        (("--model", "smoothed_nets", "--data", "DATA"), "--model is 'smoothed_nets'; give it as package.module:"),
+        (("--model", "smoothed_nets:wide", "--data", "DATA"), "--model: weight is 3 x 4 in the model and 3 x 3 in net"),
+        (("--model", "smoothed_nets:build", "--data", "NET"), "--data: net.safetensors holds "),
+        (("--model", "smoothed_nets:build", "--data", "DATA", "--batch-size", "0"), "--batch-size is 0"),
+    ],
+)
+def test_a_model_or_data_that_dont_fit_are_2_before_any_work(cli, classifier, tmp_path, monkeypatch, options, says):
+    path, data = classifier
+    monkeypatch.setattr("theodolite.act.smooth_plan", lambda *_, **__: 1 / 0)
+    given = [{"DATA": data, "NET": path}.get(option, option) for option in options]
+    ran = cli("smooth", path, "-o", "out", "--rank", "2", *given)
+    assert ran.code == 2
+    assert says in ran.err
+    assert not (tmp_path / "cwd" / "out").exists()

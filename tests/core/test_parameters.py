@@ -64,7 +64,7 @@ def test_numpy_scalars_are_python_scalars():
         ({"k": "3"}, r"^tail: parameter 'k' is '3': expected"),
         ({"share": 0.0}, r"^tail: parameter 'share' is 0.0: expected `float` > 0"),
         ({"share": float("nan")}, r"^tail: parameter 'share' is nan"),
-        ({"convention": "hers"}, r"^tail: parameter 'convention' is 'hers': invalid enum value 'hers'$"),
+        ({"convention": "hers"}, r"^tail: parameter 'convention' is 'hers': expected 'ours' or 'theirs'$"),
         ({"levels": [0.1, "x"]}, r"^tail: parameter 'levels' is \[0.1, 'x'\]: expected `float`"),
         ({"clip": 1}, r"^tail: parameter 'clip' is 1: expected `bool`, got `int`$"),
     ],

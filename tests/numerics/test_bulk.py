@@ -6,7 +6,8 @@ import pytest
 from theodolite.numerics.bulk import bulk_distance, fit_bulk, fit_weightwatcher_bulk, triangular_density
 from theodolite.numerics.marchenko_pastur import marchenko_pastur_quantile
 from theodolite.numerics.nulls import gaussian_eigenvalues
-from theodolite.numerics.slices import positive_eigenvalues, shuffles
+from theodolite.numerics.shuffling import shuffles
+from theodolite.numerics.slices import positive_eigenvalues
 
 
 def eigenvalues_of_a_spiked_matrix(rows, columns, spikes, size, seed):

@@ -20,6 +20,19 @@ def test_gram_is_added_to_the_lower_triangle_alone(order, shape):
     np.testing.assert_array_equal(np.triu(gram, 1), np.triu(before, 1))
 
 
+def test_single_precision_gives_the_same_to_its_own_accuracy():
+    rng = np.random.default_rng(1)
+    block = rng.normal(size=(300, 65))
+    for order in ("C", "F"):
+        gram = np.zeros((65, 65), dtype=np.float32, order="F")
+        accumulate_gram(gram, np.asarray(block, dtype=np.float32, order=order))
+        np.testing.assert_allclose(np.tril(gram), np.tril(block.T @ block), rtol=0, atol=1e-3)
+        assert not np.triu(gram, 1).any()
+        found = eigenvalues_of_lower(gram)
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, np.linalg.eigvalsh(block.T @ block), rtol=1e-4)
+
+
 @pytest.mark.parametrize("side", [1, 2, 3, 31, 32, 33, 257])
 def test_eigenvalues_come_from_the_lower_triangle_alone(side):
     rng = np.random.default_rng(side)
@@ -41,7 +54,7 @@ def test_what_the_routines_cannot_take_is_refused(matrix):
 
 
 @pytest.mark.parametrize("block", [np.ones((4, 3), dtype=np.float32), np.ones((8, 6))[::2, ::2]])
-def test_blocks_are_contiguous_float64(block):
+def test_blocks_are_contiguous_and_of_the_dtype_of_the_gram_matrix(block):
     with pytest.raises(ValueError, match="block"):
         accumulate_gram(np.zeros((3, 3), order="F"), block)
 

@@ -130,11 +130,11 @@ def with_bulk(shape: tuple[int, int] = (128, 256), spikes: int = 5, view: str = 
     strong = 3 * 0.3 * sum(np.sqrt(shape)) * (left @ right.T if spikes else np.zeros(shape))
     values = np.linalg.svd(noise + strong, compute_uv=False)[::-1] ** 2
     one = layer(shape=shape, view=view)
-    numbers = changed(NOTHING, "power_law_alpha", array="a#e") | {
+    numbers = changed(NOTHING, "power_law_alpha", array="#eigenvalues") | {
         "marchenko_pastur_variance": {"value": 0.09, "params": '{"convention":"theodolite"}'},
         "marchenko_pastur_spikes": {"value": float(spikes), "unit": "eigenvalues"},
     }
-    return Readings([one], rows(one, **numbers), {"a#e": values}.__getitem__)
+    return Readings([one], rows(one, **numbers), {"#eigenvalues": values}.__getitem__)
 
 
 @pytest.fixture(scope="session")
@@ -158,3 +158,23 @@ def chromium() -> str:
     if found is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     return found
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """Models of three families with a planted paradox, a metric that holds, and one that says nothing."""
+    import pandas as pd
+
+    from theodolite.study import corpus as study
+
+    rng = np.random.default_rng(0)
+    family, inside = np.repeat(np.arange(3), 8), rng.normal(size=24)
+    frame = pd.DataFrame({"model": [f"net{i}" for i in range(24)], "family": np.array(list("abc"))[family]})
+    frame["accuracy"] = 3 * family + inside
+    frame["shape"] = 3 * family - inside + 0.1 * rng.normal(size=24)
+    frame["scale"] = 3 * family + inside + 0.1 * rng.normal(size=24)
+    frame["noise"] = rng.normal(size=24)
+    frame["depth"] = 10 * family
+    frame["remark"] = "<b>"
+    options = {"resamples": 200, "permutations": 999}
+    return study(frame, quality="accuracy", group="family", higher_is_better=True, **options)

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pytest
 
-from theodolite.reports import report
+import theodolite as td
+from theodolite.reports import corpus_report, report, width_report
 
 pytestmark = pytest.mark.browser
 
@@ -93,10 +95,11 @@ class Browser:
             time.sleep(0.05)
         raise AssertionError(f"never came true: {expression}")
 
-    def open(self, path: Path) -> None:
+    def open(self, path: Path, charts: int = 4) -> None:
         self.events.clear()
         self.call("Page.navigate", url=path.as_uri())
-        self.until("document.readyState === 'complete' && document.querySelectorAll('figure svg').length === 4")
+        drawn = f"document.querySelectorAll('figure svg').length === {charts}"
+        self.until(f"document.readyState === 'complete' && {drawn}")
 
     def click(self, expression: str) -> None:
         """Click into the middle of an element, as a hand would."""
@@ -303,3 +306,44 @@ def test_names_stay_text_in_the_browser(browser, plant, tmp_path):
     assert browser.ask("window.broken === undefined")
     assert evil in browser.ask("document.getElementById('layer-name').textContent")
     assert browser.complaints == []
+
+
+def test_a_corpus_is_chosen_from_in_words_numbers_and_pictures(browser, corpus, tmp_path):
+    # Without motion, so that nothing scrolls away from under a click.
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+    browser.open(corpus_report(corpus, tmp_path / "corpus.html"), charts=2)
+    name = "document.getElementById('metric-name').textContent"
+    scatter = "document.querySelector('#scatter svg')"
+    assert browser.ask(name) == "shape"
+    assert browser.ask(f"{scatter}.textContent.includes('shape') && {scatter}.textContent.includes('accuracy')")
+    points = (
+        "[...document.querySelectorAll('#scatter svg path')].filter(p => /model: /.test(p.getAttribute('aria-label')))"
+    )
+    assert browser.ask(f"{points}.length") == 24
+    colours = browser.ask(f"[...new Set({points}.map(p => p.getAttribute('fill')))].sort().join()")
+    assert colours == "var(--group-0),var(--group-1),var(--group-2)"
+    browser.click("document.querySelector('tr [data-metric=\"1\"]')")
+    browser.until(f"{name} === 'scale' && {scatter}.textContent.includes('scale')")
+    assert browser.ask("document.querySelector('tr[aria-selected=true]').textContent").startswith("scale")
+    dots = "[...document.querySelectorAll('#dots svg path')]"
+    browser.click(f"{dots}.find(p => /metric: shape;.* over: a;/.test(p.getAttribute('aria-label')))")
+    browser.until(f"{name} === 'shape'")
+    browser.ask("document.getElementById('dots').focus()")
+    browser.press("ArrowDown")
+    browser.until(f"{name} === 'scale'")
+    assert browser.complaints == []
+    assert browser.fetched == []
+    browser.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_a_family_of_widths_is_drawn_without_any_network(browser, tmp_path):
+    models = [{"up.weight": np.ones((2 * d, d)), "flat.weight": np.eye(d)} for d in (8, 16, 32)]
+    browser.open(width_report(td.width_transfer(models), tmp_path / "width.html"), charts=3)
+    assert browser.ask(
+        "[...document.querySelectorAll('#slopes svg text')].map(t => t.textContent).includes('up.weight')"
+    )
+    assert browser.ask("document.querySelectorAll('#shapes svg').length") == 1
+    browser.click("document.getElementById('theme')")
+    browser.until("document.documentElement.dataset.theme === 'light'")
+    assert browser.complaints == []
+    assert browser.fetched == []

@@ -8,6 +8,7 @@ import pytest
 from theodolite.core import ReadingRow, Readings
 from theodolite.reports import charts, figure, judge, report
 from theodolite.reports.charts.bulk import LEAST_RANK, drawn_bulk, marchenko_pastur_quantiles
+from theodolite.surveys import survey
 
 POOLED = '{"convention":"weightwatcher"}'
 
@@ -109,6 +110,53 @@ def test_eigenvalues_of_zero_are_no_noise(plant):
     dead = np.concatenate((np.zeros(28), alive))
     assert fit(plant, (64, 100), dead, spikes=0.0).edge == pytest.approx((6 + 10) ** 2)
     assert fit(plant, (64, 100), dead, spikes=36.0) is None
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Readings:
+    """The survey of a kernel whose centre is four times as strong as the other positions, and one direction more."""
+    rng = np.random.default_rng(0)
+    taps = rng.standard_normal((300, 64, 3, 3))
+    taps[:, :, 1, 1] *= 4
+    taps += 2 * np.multiply.outer(np.outer(*(rng.standard_normal(side) for side in (300, 64))), np.eye(3)) / 3
+    return survey({"conv.weight": taps}, ["power_law", "marchenko_pastur"])
+
+
+def test_an_unfolded_kernel_shows_what_its_bulk_was_fitted_to(kernel):
+    data, spikes = drawn(kernel), kernel.where("marchenko_pastur.spikes").rows[0].value
+    rows = data.rows()
+    assert 0 < spikes < 20
+    assert [row["y"] for row in rows["spikes"]] == list(range(1, int(spikes) + 1))
+    assert min(row["x"] for row in rows["spikes"]) > data.bulk.edge
+    # No other of them lies beyond the edge by more than noise does, and the law lies on them.
+    assert max(row["x"] for row in rows["balanced"]) < 1.05 * data.bulk.edge
+    x, y = np.array(data.bulk.curve).T
+    inside = [(row["x"], row["y"]) for row in rows["balanced"] if x[-1] < row["x"] < x[0]]
+    assert max(abs(np.interp(-value, -x, y) - rank) for value, rank in inside) < 0.03 * 300
+    # The layer's own eigenvalues are all there, and many lie beyond an edge that isn't theirs.
+    assert [row["y"] for row in rows["points"]] == list(data.ranks)
+    assert sum(row["x"] > 1.05 * data.bulk.edge for row in rows["points"]) > spikes + 20
+    spec = charts.spectrum_chart(data).to_dict(validate=True)
+    assert "balanced" in {unit["data"]["name"] for unit in spec["layer"]}
+
+
+def test_the_page_holds_no_more_than_so_many_of_both(kernel):
+    text = report(kernel)
+    data = json.loads(text.split('<script type="application/json" id="survey">')[1].split("</script>")[0])
+    (spectrum,) = data["spectra"]
+    assert 200 < len(spectrum["points"][0]) <= 256
+    assert 100 < len(spectrum["balanced"][0]) == len(spectrum["balanced"][1]) <= 128
+
+
+def test_a_kernel_whose_second_spectrum_is_gone_is_still_drawn(kernel):
+    def load(reference):
+        if reference.endswith("#balanced_eigenvalues"):
+            raise LookupError(reference)
+        return kernel.array(reference)
+
+    data = drawn(Readings(kernel.targets, kernel.rows, load))
+    assert data.balanced == ()
+    assert data.eigenvalues == drawn(kernel).eigenvalues
 
 
 def test_a_picture_of_a_bulk_fits_its_schema_and_leaves_out_what_it_has_not(plant):

@@ -54,7 +54,8 @@ def test_the_page_fills_in_named_data_and_figures_carry_their_own(rows):
         assert draw(ALPHA).to_dict()["data"] == {"name": "layers"}
         assert draw(ALPHA, rows).to_dict()["data"]["values"] == rows
     empty = charts.spectrum_chart().to_dict(validate=True)
-    assert {mark["data"]["name"] for mark in marks(empty)} == {"points", "spikes", "tail", "chance", "bulk", "edge"}
+    named = {mark["data"]["name"] for mark in marks(empty)}
+    assert named == {"points", "balanced", "spikes", "tail", "chance", "bulk", "edge"}
 
 
 @pytest.mark.parametrize("draw", [charts.depth_chart, charts.role_chart, charts.verdict_map])
@@ -197,8 +198,11 @@ def test_a_spectrum_has_its_tail_where_the_fit_has_it(plant):
     # Eigenvalues whose number above x is exactly size · x^(1 - alpha), so that the line goes through the points.
     values = (np.arange(1, size + 1) / size) ** (1 / (1 - alpha))
     one = plant.layer(shape=(size, size))
-    fit = {"power_law_alpha": {"value": alpha, "array": "a#e"}, "power_law_xmin": {"value": float(values.min())}}
-    readings = Readings([one], plant.rows(one, **fit), {"a#e": values}.__getitem__)
+    fit = {
+        "power_law_alpha": {"value": alpha, "array": "#eigenvalues"},
+        "power_law_xmin": {"value": float(values.min())},
+    }
+    readings = Readings([one], plant.rows(one, **fit), {"#eigenvalues": values}.__getitem__)
     data = charts.spectrum_data(readings, judge(readings)[0].layer)
     (x0, y0), (x1, y1) = data.tail
     assert (x0, y0) == (values.min(), size)
@@ -214,8 +218,8 @@ def test_a_spectrum_has_its_tail_where_the_fit_has_it(plant):
 
 def test_the_line_of_a_tail_stops_at_half_an_eigenvalue(plant):
     one = plant.layer(shape=(100, 100))
-    fit = {"power_law_alpha": {"value": 6.0, "array": "a#e"}, "power_law_xmin": {"value": 1.0}}
-    readings = Readings([one], plant.rows(one, **fit), {"a#e": np.linspace(0.5, 50, 100)}.__getitem__)
+    fit = {"power_law_alpha": {"value": 6.0, "array": "#eigenvalues"}, "power_law_xmin": {"value": 1.0}}
+    readings = Readings([one], plant.rows(one, **fit), {"#eigenvalues": np.linspace(0.5, 50, 100)}.__getitem__)
     assert charts.spectrum_data(readings, judge(readings)[0].layer).tail[1][1] == pytest.approx(0.5)
 
 
@@ -227,20 +231,22 @@ def test_pooled_slices_have_a_chance_curve_and_other_counts_have_none(plant):
         ({"shape": (128, 256)}, False),
     ):
         one = plant.layer(**columns)
-        readings = Readings([one], plant.rows(one, power_law_alpha={"value": 3.0, "array": "a#e"}), lambda _: values)
+        readings = Readings(
+            [one], plant.rows(one, power_law_alpha={"value": 3.0, "array": "#eigenvalues"}), lambda _: values
+        )
         assert bool(charts.spectrum_data(readings, judge(readings)[0].layer).chance) is there
 
 
 @pytest.mark.parametrize("values", [np.zeros(5), np.array([])])
 def test_there_is_no_spectrum_without_a_positive_eigenvalue(plant, values):
     one = plant.layer()
-    readings = Readings([one], plant.rows(one, stable_rank={"value": 1.0, "array": "a#e"}), lambda _: values)
+    readings = Readings([one], plant.rows(one, stable_rank={"value": 1.0, "array": "#eigenvalues"}), lambda _: values)
     assert charts.spectrum_data(readings, judge(readings)[0].layer) is None
 
 
 def test_there_is_no_spectrum_without_arrays(plant):
     one = plant.layer()
-    for reference in ("", "a#e"):
+    for reference in ("", "#eigenvalues"):
         readings = Readings([one], plant.rows(one, stable_rank={"value": 1.0, "array": reference}))
         assert charts.spectrum_data(readings, judge(readings)[0].layer) is None
 

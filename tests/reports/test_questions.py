@@ -130,6 +130,45 @@ def test_the_evidence_of_a_trap_counts_and_weighs(plant):
     assert says == [f"no eigenvalue stands {behind}", f"1 eigenvalue stands {behind}", f"2 eigenvalues stand {behind}"]
 
 
+def trap_says(plant, strengths=(), count=None, **numbers):
+    one = plant.layer()
+    fields = plant.changed(
+        plant.by_verdict["trap"], "correlation_traps_count", value=float(count or len(strengths)), array="x#strengths"
+    ) | {name: {"value": value} for name, value in numbers.items()}
+    if strengths:
+        fields = plant.changed(fields, "correlation_traps_strength", value=float(strengths[0]))
+    readings = Readings([one], plant.rows(one, **fields), lambda reference: np.asarray(strengths))
+    return judge(readings)[0].answers[3].checks[0].says
+
+
+def test_the_evidence_of_traps_names_the_strength_of_each(plant):
+    behind = "out of the bulk in at least 95 % of 20 shuffles"
+    assert trap_says(plant, [4.5, 2.25]).endswith(f"stand {behind}; they lie at 4.50 and 2.25 × its edge (medians)")
+    assert trap_says(plant, [4.5, 2.0, 1.5]).endswith("; they lie at 4.50, 2.00 and 1.50 × its edge (medians)")
+    assert trap_says(plant, [4.5]).endswith(f"stands {behind}; the largest lies at 4.50 × its edge (median)")
+    many = trap_says(plant, np.arange(20.0, 0.0, -1.0).tolist())
+    assert many.endswith("; they lie at 20.0, 19.0, 18.0, 17.0, 16.0, 15.0, 14.0, 13.0, … × its edge (medians)")
+
+
+def test_the_evidence_of_a_trap_says_whether_it_is_the_mean(plant):
+    entries = "; the mean of the weights is too small to show, so that "
+    assert trap_says(plant, [4.5], correlation_traps_mean=1.0).endswith(f"{entries}a single entry makes it")
+    assert trap_says(plant, [4.5, 2.0], correlation_traps_mean=1.0).endswith(f"{entries}single entries make them")
+    alone = trap_says(plant, [4.5], correlation_traps_mean=4.6)
+    assert alone.endswith("; the mean of all weights alone would lie at 4.60 × it, which is this one")
+    both = trap_says(plant, [9.0, 2.0], correlation_traps_mean=2.2)
+    assert both.endswith("would lie at 2.20 × it, which is one of them")
+    neither = trap_says(plant, [9.0, 4.0], correlation_traps_mean=1.1)
+    assert neither.endswith("would lie at 1.10 × it")
+    assert "mean" not in trap_says(plant, [4.5])
+
+
+def test_the_words_on_traps_name_both_causes():
+    reads = next(question.reads for question in QUESTIONS if question.key == "trap")
+    assert "single entries" in reads
+    assert "mean that all weights have in common" in reads
+
+
 def test_traps_are_asked_for_only_where_they_were_looked_for(plant):
     three, four = plant.transformer(1, "a"), plant.transformer(1, "b", verdicts=["trap", "no finding"])
     judged = judge(three + four)

@@ -4,6 +4,7 @@ import json
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import theodolite as td
@@ -75,6 +76,18 @@ def test_json_holds_rules_verdicts_evidence_and_the_readings(plant):
     assert [ReadingRow.from_dict(row) for row in value["readings"]] == list(readings.rows)
     assert [TargetRow.from_dict(row) for row in value["targets"]] == list(readings.targets)
     assert "clauset2009power" in {source["key"] for source in value["citations"]}
+
+
+def test_json_holds_the_strength_of_each_trap(plant):
+    one = plant.layer()
+    kept = plant.changed(plant.by_verdict["trap"], "correlation_traps_count", array="a#strengths")
+    kept = plant.changed(kept, "power_law_alpha", array="a#eigenvalues")
+    arrays = {"a#strengths": np.array([4.5, 2.25]), "a#eigenvalues": np.arange(1.0, 129.0)}
+    value = json.loads(report(Readings([one], plant.rows(one, **kept), arrays.__getitem__), format="json"))
+    beside = {(row["measure"], row["field"]): row["beside"] for row in value["readings"] if "beside" in row}
+    assert beside == {("correlation_traps", "count"): {"strengths": [4.5, 2.25]}}
+    says = value["models"][0]["layers"][0]["answers"]["trap"]["checks"][0]["says"]
+    assert "they lie at 4.50 and 2.25 × its edge" in says
 
 
 def test_json_and_markdown_hold_traps_where_they_were_looked_for(plant):

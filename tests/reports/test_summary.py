@@ -3,7 +3,7 @@
 import pytest
 
 from theodolite.core import Readings, TargetRow
-from theodolite.reports import summary
+from theodolite.reports import report, summary
 from theodolite.reports.layers import model_names, number_text
 from theodolite.reports.questions import percentile_text
 from theodolite.reports.summary import named
@@ -49,6 +49,20 @@ def test_traps_are_counted_where_they_were_looked_for(plant):
                             "not judged": 0}  # fmt: skip
     assert "Trap: h.0.q, h.1.q." in one.sentences
     assert "trap" not in told(plant, "no finding").verdicts
+
+
+@pytest.mark.parametrize(("reasons", "tail"), [(1, "."), (2, " (and 1 more reason)."), (4, " (and 3 more reasons).")])
+def test_reasons_are_counted_in_words(plant, reasons, tail):
+    outcomes = ("ALL_ZERO", "NO_SPREAD", "NO_POWER_LAW", "TOO_FEW_EIGENVALUES")[:reasons]
+    layers = [plant.layer(f"h.{i}.q") for i in range(reasons)]
+    gone = [plant.by_verdict["no finding"] | {"power_law_alpha": {"outcome": outcome}} for outcome in outcomes]
+    rows = [row for one, numbers in zip(layers, gone, strict=True) for row in plant.rows(one, **numbers)]
+    read = Readings(layers, rows)
+    (said,) = [sentence for sentence in summary(read)[0].sentences if sentence.startswith("“Which tails")]
+    assert said.endswith(tail)
+    assert ("more reason" in said) == (reasons > 1)
+    assert ("for 1 more reason.<" in report(read)) == (reasons == 4)
+    assert "1 more reasons" not in report(read)
 
 
 def test_an_open_question_is_told_with_its_reason(plant):

@@ -1,5 +1,7 @@
 """Bootstrap intervals: they hold the truth as often as they say, and say where they can't."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,63 @@ def test_what_hangs_on_the_largest_eigenvalue_is_noted(name: str):
     assert calm.notes == ()
 
 
+@pytest.mark.parametrize("name", ["effective_rank", "participation_ratio", "spectral_entropy", "numerical_rank"])
+def test_what_counts_eigenvalues_does_not_hang_on_the_largest(name: str):
+    # The largest of Gaussian noise is one among many; that there would be one fewer without it is no doubt.
+    matrix = np.random.default_rng(0).standard_normal((4000, 64))
+    result = with_interval(getattr(td.spectra, name))(matrix, rng=0)
+    assert [note.outcome for note in result.notes if note.outcome is Outcome.HANGS_ON_LARGEST] == []
+
+
+@pytest.mark.parametrize("name", ["effective_rank", "participation_ratio", "stable_rank"])
+def test_what_one_direction_decides_hangs_on_the_largest(name: str):
+    matrix = np.random.default_rng(0).standard_normal((400, 64))
+    matrix[0] *= 40
+    estimate = with_interval(getattr(td.spectra, name))(matrix, rng=0)
+    assert [note.outcome for note in estimate.notes] == [Outcome.HANGS_ON_LARGEST]
+
+
+def unfolded(folder: Path, noise: np.ndarray) -> td.Spectrum:
+    """A kernel as a checkpoint gives it, its positions side by side."""
+    path = folder / "conv.safetensors"
+    pytest.importorskip("safetensors.numpy").save_file({"conv.weight": noise.astype(np.float32)}, path)
+    return td.open(path)["conv.weight"].spectrum(view="unfold")
+
+
+def test_resamples_are_of_what_the_measure_looks_at(tmp_path: Path):
+    kernel = np.random.default_rng(0).standard_normal((64, 32, 3, 3))
+    kernel[:, :, 1, 1] *= 4
+    spectrum = unfolded(tmp_path, kernel)
+    result = with_interval(td.spectra.marchenko_pastur)(spectrum, rng=0)
+    assert result.spikes == 0
+    # Unscaled, the centre alone would stand out of every resample.
+    assert result.intervals["spikes"].high <= 3
+    # Nothing but the resamples differs from the balanced kernel's own answer.
+    balanced = td.Spectrum.from_eigenvalues(result.extra["balanced_eigenvalues"], shape=(64, 288))
+    again = with_interval(td.spectra.marchenko_pastur)(balanced, rng=0)
+    for field, interval in again.intervals.items():
+        assert result.intervals[field].low == pytest.approx(interval.low, rel=1e-9)
+        assert result.intervals[field].high == pytest.approx(interval.high, rel=1e-9)
+    assert with_interval(td.spectra.outliers)(spectrum, rng=0).intervals["count"].high <= 3
+    # Measures that take the kernel as it is are resampled as it is.
+    plain = td.Spectrum.from_eigenvalues(spectrum.eigenvalues, shape=(64, 288))
+    pooled, own = (with_interval(td.spectra.hill)(one, rng=0) for one in (spectrum, plain))
+    assert pooled.interval.low == pytest.approx(own.interval.low, rel=1e-9)
+    theirs = with_interval(td.spectra.marchenko_pastur)(spectrum, rng=0, convention="weightwatcher")
+    bare = with_interval(td.spectra.marchenko_pastur)(plain, rng=0, convention="weightwatcher")
+    assert theirs.intervals["variance"].low == pytest.approx(bare.intervals["variance"].low, rel=1e-9)
+
+
+def test_what_a_resample_can_not_answer_has_no_interval():
+    matrix = np.random.default_rng(0).standard_normal((60, 90))
+    bulk = with_interval(td.spectra.marchenko_pastur)(matrix, rng=0)
+    assert set(bulk.intervals) == {"sigma", "variance", "edge", "spikes", "soft_rank"}
+    found = with_interval(td.spectra.outliers)(matrix, rng=0)
+    assert set(found.intervals) == {"count", "edge"}
+    # Without an interval there is nothing to doubt about it.
+    assert not {note.field for note in (*bulk.notes, *found.notes)} & {"distance", "statistic", "p_value"}
+
+
 def test_zeros_of_a_low_rank_matrix_stay_zero():
     rng = np.random.default_rng(0)
     low = rng.standard_normal((120, 20)) @ rng.standard_normal((20, 120))
@@ -88,7 +147,8 @@ def test_zeros_of_a_low_rank_matrix_stay_zero():
 def test_too_few_answers_are_no_interval():
     few = td.Spectrum.from_eigenvalues(np.concatenate([np.zeros(12), 1.0 + np.arange(8.0)]))
     result = with_interval(td.spectra.power_law)(few, rng=0)
-    assert "alpha" not in result.intervals or result.intervals["alpha"].level == 0.95
+    # The interval that the measure gives by itself stays, where resamples give none.
+    assert result.intervals["alpha"] == td.spectra.power_law(few).intervals["alpha"]
     notes = {note.field: note.outcome for note in result.notes}
     assert notes["xmin"] is Outcome.NO_INTERVAL
     assert "xmin" not in result.intervals

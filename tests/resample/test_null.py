@@ -116,7 +116,7 @@ def test_standing_among_draws():
 
 
 def test_settings_that_do_not_fit():
-    with pytest.raises(ParameterError, match=r"with_null: parameter 'null' is 'gausian'"):
+    with pytest.raises(ParameterError, match=r"'null' is 'gausian': expected 'gaussian' or 'permuted'$"):
         with_null(td.spectra.hill, null="gausian")
     with pytest.raises(ParameterError, match=r"with_null: parameter 'draws' is 3"):
         with_null(td.spectra.hill, draws=3)

@@ -135,3 +135,13 @@ def test_training_is_followed(torch: ModuleType):
         model.weight.add_(1)
     assert weight.fingerprint() != first
     np.testing.assert_array_equal(weight.array(), model.weight.detach().numpy())
+
+
+def test_an_array_of_a_live_matrix_is_ones_own(torch):
+    layer = torch.nn.Linear(4, 3)
+    kept = layer.weight.detach().clone()
+    (matrix,) = open_checkpoint(layer)["weight"].matrices().values()
+    own = np.array(matrix)
+    own[:] = 7.0
+    assert torch.equal(layer.weight.detach(), kept)
+    assert not np.asarray(matrix).flags.writeable

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import theodolite as td
 from theodolite.core import Outcome, ParameterError, Spectrum
 from theodolite.spectra import _correlation_traps as module
 from theodolite.spectra import correlation_traps
@@ -52,15 +53,45 @@ def test_a_learned_direction_is_no_trap():
     assert correlation_traps(learned).count == 1
 
 
+@pytest.mark.parametrize("mean", [0.3, -0.6])
+def test_a_common_mean_is_a_trap_and_is_told_from_single_entries(mean):
+    """The mean is a direction of norm mean * sqrt(nm): it puts an eigenvalue at (1 + t²)(c + t²) / t²."""
+    matrix = gaussian(200, 120, rng=1) + mean
+    ratio, size = 0.6, abs(mean) * np.sqrt(120)
+    expected = (1 + size**2) * (ratio + size**2) / size**2 / (1 + np.sqrt(ratio)) ** 2
+    found = correlation_traps(matrix)
+    assert found.count == 1
+    assert found.mean == pytest.approx(expected, rel=0.05)
+    assert found.mean == pytest.approx(float(found.strength), rel=0.1)
+    # Single entries have a mean too, which is none that all have in common.
+    entries = trapped(3, times=50.0, shape=(200, 120))
+    assert entries.mean() > 0.1
+    assert correlation_traps(entries).mean == correlation_traps(entries, **WW).mean == 1.0
+    entries += mean
+    both = correlation_traps(entries)
+    assert both.count == 4
+    assert both.mean == pytest.approx(expected, rel=0.05)
+    assert correlation_traps(matrix, **WW).mean > 1.5
+    assert both.extra["strengths"][3] == pytest.approx(float(both.mean), rel=0.1)
+
+
+def test_the_mean_of_a_stack_is_that_of_its_worst_slice():
+    stack = gaussian(4 * 60, 50, rng=2).reshape(4, 60, 50) * np.array([1.0, 5.0, 0.0, 1.0])[:, None, None]
+    assert correlation_traps(stack).mean == 1.0
+    stack[3] += 0.8
+    found = correlation_traps(stack)
+    assert found.count == 1
+    assert found.mean == pytest.approx(float(correlation_traps(stack[3]).mean), rel=0.02)
+
+
 def test_every_shuffle_but_one_in_twenty_must_agree(monkeypatch):
     counts = iter([2, 1, 3, 2] * 5)
 
     class Fitted:
-        values, edge = np.array([1.0, 2.0]), 1.0
+        values, edge, long = np.array([1.0, 2.0]), 1.0, 20
 
-        @property
-        def bulk(self):
-            return type("Bulk", (), {"spikes": next(counts)})
+        def __init__(self):
+            self.bulk = type("Bulk", (), {"spikes": next(counts), "variance": 1.0})
 
     monkeypatch.setattr(module, "fit_slices", lambda *given: [Fitted()])
     assert correlation_traps(gaussian(20, 20)).count == 1  # five shuffles say one, and only one may dissent
@@ -129,3 +160,14 @@ def test_refusals(refusal):
 
 def test_what_is_not_finite_is_refused(not_finite):
     not_finite(correlation_traps)
+
+
+def test_blocks_of_an_operator_hold_no_weights_to_shuffle(refusal, tmp_path):
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    kernel = np.random.default_rng(0).standard_normal((12, 10, 3, 3)).astype(np.float32)
+    save_file({"conv.weight": kernel}, tmp_path / "conv.safetensors")
+    weight = td.open(tmp_path / "conv.safetensors")["conv.weight"]
+    assert refusal(correlation_traps, weight.spectrum(view="fft")) is Outcome.NOT_WEIGHTS
+    assert refusal(correlation_traps, weight.spectrum(view="fft"), rng=np.random.default_rng(0)) is Outcome.NOT_WEIGHTS
+    for view in ("unfold", "slices"):
+        correlation_traps(weight.spectrum(view=view))

@@ -67,7 +67,16 @@ def eigenvalues(*leading, count):
     return np.concatenate([np.asarray(leading, dtype=float), np.zeros(count - len(leading))])
 
 
-NO_TAIL = ("power_law", "hill", "alpha_hat", "log_alpha_norm")
+def compared(xmin, size, *, distance, ratio, without=""):
+    laws = ["power_law", "truncated_power_law", "exponential", "lognormal"]
+    pairs = [f"{one}_over_{other}" for i, one in enumerate(laws) for other in laws[i + 1 :]]
+    bounds = {"xmin": xmin, "tail_size": size} | {f"{law}_distance": distance for law in laws}
+    bounds |= dict.fromkeys(pairs, ratio)
+    return {field: None if without and without in field else bound for field, bound in bounds.items()}
+
+
+FAMILIES = ("truncated_power_law", "exponential_tail", "lognormal_tail", "tail_comparison")
+NO_TAIL = ("power_law", "hill", "alpha_hat", "log_alpha_norm", *FAMILIES)
 NO_BULK = ("marchenko_pastur", "outliers")
 BY_SVD = {name: np.linalg.svd(MATRICES[name], compute_uv=False) ** 2 for name in ("duplicated rows", "one huge entry")}
 TWICE = BY_SVD["duplicated rows"].sum() / (15 * 40)
@@ -81,11 +90,11 @@ TABLE = {
     "rank one": norms_and_ranks(eigenvalues(2870 * 650, count=12))
     | dict.fromkeys((*NO_TAIL, *NO_BULK), FEW)
     # The entries are all positive: their mean survives every shuffle.
-    | {"correlation_traps": {"count": 1, "strength": (4.0, 9.0)}}
+    | {"correlation_traps": {"count": 1, "strength": (4.0, 9.0), "mean": (4.0, 9.0)}}
     | {"random_distance": (0.2, 0.5), "trace_log_rank": {"rank": 2, "eigenvalue": 0.0}},
     "orthogonal": norms_and_ranks(np.ones(24))
     | dict.fromkeys((*NO_TAIL, *NO_BULK, "trace_log_rank"), EQUAL)
-    | {"correlation_traps": {"count": 0, "strength": (0.7, 1.1)}, "random_distance": (0.2, 0.4)},
+    | {"correlation_traps": {"count": 0, "strength": (0.7, 1.1), "mean": 1.0}, "random_distance": (0.2, 0.4)},
     "duplicated rows": norms_and_ranks(np.where(np.arange(30) < 15, BY_SVD["duplicated rows"], 0.0))
     | {
         "power_law": {
@@ -95,6 +104,28 @@ TABLE = {
             "sigma": (0.2, 2.0),
             "tail_size": (4, 15),
         },
+        # Spread evenly, as a bulk is: a cut-off and no power, and the data prefer no law beyond chance.
+        "truncated_power_law": {
+            "beta": None,
+            "rate": (0.005, 0.03),
+            "xmin": (10.0, 210.0),
+            "distance": (0.0, 0.3),
+            "tail_size": (4, 15),
+        },
+        "exponential_tail": {
+            "rate": (0.005, 0.03),
+            "xmin": (10.0, 210.0),
+            "distance": (0.0, 0.3),
+            "tail_size": (4, 15),
+        },
+        "lognormal_tail": {
+            "mu": (3.0, 5.0),
+            "sigma": (0.2, 1.0),
+            "xmin": (10.0, 210.0),
+            "distance": (0.0, 0.3),
+            "tail_size": (4, 15),
+        },
+        "tail_comparison": compared((10.0, 210.0), (4, 15), distance=(0.0, 0.3), ratio=(-1.96, 1.96)),
         "hill": (1.2, 3.0),
         "alpha_hat": (4.0, 14.0),
         "log_alpha_norm": (4.0, 14.0),
@@ -109,7 +140,7 @@ TABLE = {
         "outliers": {"count": 0, "edge": (200.0, 240.0), "statistic": (-3.0, 2.0), "p_value": (0.01, 1.0)},
         "trace_log_rank": {"rank": 16, "eigenvalue": 0.0},
         "random_distance": (0.15, 0.35),
-        "correlation_traps": {"count": 0, "strength": (0.7, 1.2)},
+        "correlation_traps": {"count": 0, "strength": (0.7, 1.2), "mean": 1.0},
     },
     "one huge entry": norms_and_ranks(BY_SVD["one huge entry"])
     | {
@@ -120,6 +151,24 @@ TABLE = {
             "sigma": (0.0, 0.2),
             "tail_size": (10, 20),
         },
+        # The rest of the spectrum is nothing beside 10^12: two points are an exponential of mean 5 x 10^11.
+        "truncated_power_law": {
+            "beta": (1.1, 1.6),
+            "rate": (0.0, 1e-12),
+            "xmin": (0.0, 10.0),
+            "distance": (0.1, 0.5),
+            "tail_size": (10, 20),
+        },
+        "exponential_tail": {
+            "rate": pytest.approx(2e-12, rel=1e-6, abs=0.0),
+            "xmin": pytest.approx(BY_SVD["one huge entry"][1], rel=1e-5),
+            "distance": 0.5,
+            "tail_size": 2,
+        },
+        "lognormal_tail": Outcome.AT_BOUND,
+        "tail_comparison": compared(
+            (0.0, 10.0), (10, 20), distance=(0.1, 1.0), ratio=(-1.0, 40.0), without="lognormal"
+        ),
         "hill": (1.2, 1.6),
         "alpha_hat": (13.0, 20.0),
         "log_alpha_norm": (13.0, 20.0),
@@ -134,7 +183,7 @@ TABLE = {
         "outliers": {"count": 1, "edge": (80.0, 125.0), "statistic": (1e11, 1e12), "p_value": 0.0},
         "trace_log_rank": {"rank": 2, "eigenvalue": pytest.approx(BY_SVD["one huge entry"][1], rel=1e-5)},
         "random_distance": (0.0, 1e-4),
-        "correlation_traps": {"count": 1, "strength": (8e9, 1.2e10)},
+        "correlation_traps": {"count": 1, "strength": (8e9, 1.2e10), "mean": 1.0},
     },
     "fewer than eight": norms_and_ranks(np.arange(1.0, 8.0) ** 2)
     | dict.fromkeys((*NO_TAIL, *NO_BULK, "correlation_traps"), FEW)
@@ -158,6 +207,23 @@ TABLE = {
             "sigma": (1.0, 60.0),
             "tail_size": (2, 64),
         },
+        "truncated_power_law": {
+            "beta": None,
+            "rate": (1e-4, 2e-3),
+            "xmin": (4e4, 5.5e4),
+            "distance": (0.0, 0.3),
+            "tail_size": (8, 64),
+        },
+        "exponential_tail": {"rate": (1e-4, 2e-3), "xmin": (4e4, 5.5e4), "distance": (0.0, 0.3), "tail_size": (8, 64)},
+        "lognormal_tail": {
+            "mu": pytest.approx(math.log(50_000), abs=0.1),
+            "sigma": (0.01, 0.1),
+            "xmin": (4e4, 5.5e4),
+            "distance": (0.0, 0.15),
+            "tail_size": (8, 64),
+        },
+        # A bulk ends: every law with a faster end than a power is preferred to the power, and the lognormal to all.
+        "tail_comparison": compared((4e4, 5.5e4), (8, 64), distance=(0.0, 0.3), ratio=(-8.0, -1.0)),
         "hill": (10.0, 80.0),
         "alpha_hat": (60.0, 1000.0),
         "log_alpha_norm": (60.0, 1000.0),
@@ -172,12 +238,12 @@ TABLE = {
         "outliers": {"count": 0, "edge": (5.2e4, 5.6e4), "statistic": (-4.0, 2.0), "p_value": (0.01, 1.0)},
         "trace_log_rank": {"rank": (60, 64), "eigenvalue": (4.5e4, 5e4)},
         "random_distance": (0.0, 5e-3),
-        "correlation_traps": {"count": 0, "strength": (0.98, 1.02)},
+        "correlation_traps": {"count": 0, "strength": (0.98, 1.02), "mean": 1.0},
     },
     "denormals": dict.fromkeys(SPECTRAL, Outcome.OUT_OF_RANGE),
     "equal eigenvalues": norms_and_ranks(np.full(16, 4.0))
     | dict.fromkeys((*NO_TAIL, *NO_BULK, "trace_log_rank"), EQUAL)
-    | {"correlation_traps": {"count": 0, "strength": (0.5, 1.3)}, "random_distance": (0.3, 0.65)},
+    | {"correlation_traps": {"count": 0, "strength": (0.5, 1.3), "mean": 1.0}, "random_distance": (0.3, 0.65)},
     "one NaN": dict.fromkeys(SPECTRAL, Outcome.NOT_FINITE),
 }
 

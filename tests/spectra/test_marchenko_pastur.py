@@ -5,6 +5,7 @@ import pytest
 
 import theodolite as td
 from theodolite.core import Outcome, Spectrum
+from theodolite.numerics.bulk import fit_bulk
 from theodolite.numerics.marchenko_pastur import spike_position
 from theodolite.numerics.nulls import gaussian_eigenvalues
 from theodolite.spectra import marchenko_pastur
@@ -63,6 +64,46 @@ def test_planted_spikes_are_counted_and_in_their_place(shape, count):
         assert fit.soft_rank == pytest.approx(fit.edge / top[0])
         rest = np.sqrt(shape[0] - count) + np.sqrt(shape[1] - count)
         assert fit.edge == pytest.approx(fit.variance * rest**2)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (128, 128), (256, 128), (100, 400), (512, 512)], ids=str)
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_directions_as_large_as_the_largest_of_noise_are_all_counted(shape, count):
+    """Planted singular values of 1.15 to 3 times the largest of the noise, all equal or spread out."""
+    ratio = min(shape) / max(shape)
+    sizes = {str(times): np.full(count, times) for times in (1.15, 2.0, 3.0)} | {"all": np.linspace(1.15, 3.0, count)}
+    for name, times in sizes.items():
+        place = np.array([spike_position(t * (1 + np.sqrt(ratio)), ratio) for t in times])
+        variances = []
+        for seed in range(2 if max(shape) > 400 else 10):
+            matrix, expected = spiked(shape, place / (1 + np.sqrt(ratio)) ** 2, 0.5, seed)
+            spectrum = Spectrum(matrix)
+            fit = marchenko_pastur(spectrum)
+            assert fit.spikes == count, (name, seed)
+            variances.append(float(fit.variance))
+            top = np.sqrt(spectrum.eigenvalues[::-1][:count] / np.sort(expected)[::-1])
+            # Equal ones repel each other; their mean stays in its place.
+            assert np.mean(top) == pytest.approx(1.0, abs=2.5 / np.sqrt(2 * max(shape)))
+        # That of one draw spreads by the root of 2 / nm: by 2.2 % for 64 x 64, where ten equal spikes are many.
+        assert np.mean(variances) == pytest.approx(0.25, rel=0.02 if 10 * count < min(shape) else 0.03)
+
+
+def test_what_a_looser_level_would_win_and_lose():
+    """Planted eigenvalues of 1.15 times the edge of 128 x 128 lie within noise too often to be found at any level."""
+    found, loose, within = [], [], []
+    noise = np.array([gaussian_eigenvalues((128, 128), seed)[-1] for seed in range(200)]) / (4 * 128)
+    for seed in range(200):
+        matrix, _ = spiked((128, 128), [1.15], 1.0, seed)
+        values = np.asarray(Spectrum(matrix).eigenvalues)
+        found.append(fit_bulk(values, 128, 0.001).spikes == 1)
+        loose.append(fit_bulk(values, 128, 0.05).spikes == 1)
+        within.append(values[-1] / (4 * 128))
+    assert 0.75 < np.mean(found) < 0.92
+    assert np.mean(found) < np.mean(loose) < 0.97
+    # Their places and those of noise overlap: the theory puts the former at 1.15, with a spread of half that distance.
+    assert np.mean(within) == pytest.approx(1.15, abs=0.02)
+    assert np.std(within) == pytest.approx(0.07, abs=0.015)
+    assert np.mean(np.asarray(within) < np.max(noise)) > 0.05
 
 
 def test_the_position_is_right_on_average():
@@ -132,6 +173,13 @@ def test_unequal_positions_give_no_spikes_in_a_checkpoint_s_views(tmp_path):
             fit = marchenko_pastur(weight.spectrum(view=view))
             assert fit.spikes == (seed >= 2), view
             assert fit.variance == pytest.approx(variance, rel=0.03), view
+            # What was fitted is told where it isn't the spectrum itself.
+            assert set(fit.extra) == ({"balanced_eigenvalues"} if view == "unfold" else set())
+        fit = marchenko_pastur(weight.spectrum(view="unfold"))
+        values = fit.extra["balanced_eigenvalues"]
+        assert np.all(np.diff(values) >= 0)
+        assert np.count_nonzero(values > 1.1 * fit.edge) == fit.spikes
+        assert np.count_nonzero(weight.spectrum(view="unfold").eigenvalues > 1.1 * fit.edge) >= fit.spikes + 3
         # Taken for any matrix, the unfolded kernel has spikes where there is only noise.
         assert marchenko_pastur(kernel.reshape(64, -1)).spikes >= 5
 

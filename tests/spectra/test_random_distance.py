@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
+import theodolite as td
 from theodolite.core import Outcome, ParameterError, Spectrum
 from theodolite.spectra import random_distance
 from theodolite.testing import gaussian
@@ -71,13 +72,13 @@ def test_slices_are_shuffled_by_themselves():
 
 
 def test_measures_share_their_shuffles(monkeypatch):
-    from theodolite.numerics import slices
+    from theodolite.numerics import shuffling
     from theodolite.spectra import correlation_traps
 
     calls = []
-    genuine = slices.positive_eigenvalues
+    genuine = shuffling.shuffled_eigenvalues
     monkeypatch.setattr(
-        "theodolite.spectra._shuffles.positive_eigenvalues", lambda order: calls.append(1) or genuine(order)
+        "theodolite.spectra._shuffles.shuffled_eigenvalues", lambda order: calls.append(1) or genuine(order)
     )
     spectrum = Spectrum(gaussian(60, 40, rng=2))
     correlation_traps(spectrum, rng=5)
@@ -102,3 +103,14 @@ def test_parameters():
 
 def test_what_is_not_finite_is_refused(not_finite):
     not_finite(random_distance)
+
+
+def test_blocks_of_an_operator_hold_no_weights_to_shuffle(refusal, tmp_path):
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    kernel = np.random.default_rng(0).standard_normal((12, 10, 3, 3)).astype(np.float32)
+    save_file({"conv.weight": kernel}, tmp_path / "conv.safetensors")
+    weight = td.open(tmp_path / "conv.safetensors")["conv.weight"]
+    assert refusal(random_distance, weight.spectrum(view="fft")) is Outcome.NOT_WEIGHTS
+    assert refusal(random_distance, weight.spectrum(view="fft"), rng=np.random.default_rng(0)) is Outcome.NOT_WEIGHTS
+    for view in ("unfold", "slices"):
+        random_distance(weight.spectrum(view=view))

@@ -278,6 +278,26 @@ def test_chance_levels_stand_beside_default_readings_only(model: Model) -> None:
     assert (small.rows[0].outcome, small.rows[0].chance) == ("TOO_SMALL_FOR_CHANCE", None)
 
 
+def test_every_shape_metric_has_its_chance_level(model: Model) -> None:
+    readings = td.survey(model, "full")
+    rows = {r.name: r for r in readings if r.target.endswith("0.mlp.up.weight")}
+    with_percentile = {
+        *("power_law.alpha", "power_law.distance", "stable_rank", "effective_rank", "hill", "spectral_entropy"),
+        *("participation_ratio", "random_distance", "marchenko_pastur.distance", "marchenko_pastur.soft_rank"),
+        *("truncated_power_law.distance", "lognormal_tail.distance"),
+    }
+    for name in with_percentile:
+        if rows[name].value is not None:
+            assert rows[name].chance is not None, name
+            assert 0 < rows[name].percentile < 100, name
+    for name, value in (("numerical_rank", 24), ("marchenko_pastur.sigma", 1), ("marchenko_pastur.spikes", 0)):
+        if rows[name].value is not None:
+            assert (rows[name].chance, rows[name].percentile) == (value, None)
+    # What has a unit of weights has no chance level that a shape could give.
+    for name in ("frobenius_norm", "exponential_tail.rate", "exponential_tail.xmin", "marchenko_pastur.variance"):
+        assert rows[name].chance is None
+
+
 def test_layers_that_are_left_out_are_listed(model: Model) -> None:
     readings = td.survey(model, Survey.of(["stable_rank"], layers="*attention*"))
     assert list(cells(readings, "stable_rank")) == [name for name in MATRICES if "attention" in name]

@@ -95,10 +95,11 @@ def test_presets() -> None:
     assert [r.name for r in Survey.of(["quick", "hill[k=3]"]).measures] == [*PRESETS["quick"]["measures"], "hill"]
 
 
-def test_full_adds_the_bulk_and_the_interval_of_alpha_to_standard() -> None:
+def test_full_adds_the_bulk_the_tail_families_and_the_interval_of_alpha_to_standard() -> None:
     full, standard = Survey.of("full"), Survey.of("standard")
     bulk = ["marchenko_pastur", "outliers", "trace_log_rank", "random_distance", "correlation_traps"]
-    assert [request.name for request in full.measures] == [*(request.name for request in standard.measures), *bulk]
+    tails = ["truncated_power_law", "exponential_tail", "lognormal_tail", "tail_comparison"]
+    assert [request.name for request in full.measures] == [*(r.name for r in standard.measures), *bulk, *tails]
     assert {request.name: request.evidence for request in full.measures if request.evidence} == {
         "power_law": {"with_interval": {"resamples": 200, "level": 0.95}}
     }

@@ -68,6 +68,70 @@ def test_what_lies_in_the_folder(model: Model, run: Path) -> None:
     assert Survey.from_dict(manifest["surveys"][0]["survey"]) == Survey.of(["power_law"])
 
 
+def test_the_strength_of_every_trap_is_kept(run: Path) -> None:
+    """They stand beside the eigenvalues, and a layer without traps has none to keep."""
+    rng = np.random.default_rng(0)
+    model = {name: rng.standard_normal((160, 150)) for name in ("a.weight", "b.weight")}
+    model["a.weight"][3, 5], model["a.weight"][7, 9] = 60.0, -90.0
+    stored = td.survey(model, ["power_law", "correlation_traps"], store=run)
+    held = td.survey(model, ["power_law", "correlation_traps"])
+    assert stored.canonical() == held.canonical() == read_run(run).canonical()
+    assert len(list((run / "arrays").iterdir())) == 3
+    for readings in (stored, held, read_run(run)):
+        count, strength, mean = readings.where("correlation_traps", target="arrays:a.weight").rows
+        strengths = readings.array(count)
+        assert count.array == strength.array == mean.array
+        assert count.array.endswith("#strengths")
+        assert count.value == strengths.size == 2
+        assert strengths[0] == strength.value
+        assert list(strengths) == sorted(strengths, reverse=True)
+        assert {row.array for row in readings.where("correlation_traps", target="arrays:b.weight")} == {""}
+        lines = [json.loads(line) for line in readings.ndjson()]
+        beside = [line["beside"] for line in lines if "beside" in line]
+        assert beside == [{"strengths": list(strengths)}] * 3
+        eigenvalues = readings.array(readings.where("power_law.alpha", target="arrays:a.weight").rows[0])
+        assert eigenvalues.size == 150
+    # Asked again with other parameters, they don't overwrite each other.
+    more = td.survey(model, ["correlation_traps[shuffles=40]"], store=run)
+    references = {row.array for row in more.where("correlation_traps.count", target="arrays:a.weight")}
+    assert len(references) == 2
+    assert all(more.array(reference).size == 2 for reference in references)
+
+
+def test_what_the_bulk_of_an_unfolded_kernel_was_fitted_to_is_kept(run: Path) -> None:
+    """It differs from the eigenvalues of the kernel, and stands in no table; other layers have no second spectrum."""
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((40, 30, 3, 3))
+    kernel[:, :, 1, 1] *= 4
+    model = {"conv.weight": kernel, "up.weight": rng.standard_normal((40, 30))}
+    stored = td.survey(model, ["power_law", "marchenko_pastur"], store=run)
+    assert len(list((run / "arrays").iterdir())) == 3
+    for readings in (stored, read_run(run), td.survey(model, ["power_law", "marchenko_pastur"])):
+        (row,) = readings.where("marchenko_pastur.edge", target="arrays:conv.weight").rows
+        (law,) = readings.where("power_law.alpha", target="arrays:conv.weight").rows
+        assert row.array.endswith("#balanced_eigenvalues")
+        assert law.array.endswith("#eigenvalues")
+        assert readings.array(row).shape == readings.array(law).shape == (40,)
+        assert readings.array(row)[-1] < 1.2 * row.value < 0.8 * readings.array(law)[-1]
+        assert {row.array for row in readings.where("marchenko_pastur", target="arrays:up.weight")} == {""}
+        assert all("beside" not in json.loads(line) for line in readings.ndjson())
+
+
+def test_readings_without_strengths_still_read(run: Path) -> None:
+    """Runs of earlier versions referred to no array from these rows."""
+    matrix = np.random.default_rng(0).standard_normal((80, 60))
+    matrix[3, 5] = 40.0
+    readings = td.survey({"a.weight": matrix}, ["correlation_traps"], store=run)
+    from dataclasses import replace
+
+    from theodolite.core import Readings
+
+    old = Readings(readings.targets, [replace(row, array="") for row in readings])
+    assert all("beside" not in json.loads(line) for line in old.ndjson())
+    bare = Readings(readings.targets, readings.rows)
+    assert all("beside" not in json.loads(line) for line in bare.ndjson())
+
+
 def test_a_second_run_computes_nothing_and_writes_nothing(model: Model, run: Path) -> None:
     first = td.survey(model, [largest], store=run)
     content = (run / "readings" / "all.jsonl").read_bytes()

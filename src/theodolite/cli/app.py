@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from theodolite.cli import allocate, cite, compare, demo, explain, gradients, inspect, report, smooth, survey
+from theodolite.cli import (
+    allocate,
+    cite,
+    compare,
+    corpus,
+    demo,
+    explain,
+    gradients,
+    inspect,
+    metrics,
+    report,
+    smooth,
+    survey,
+    transfer,
+    width,
+)
 from theodolite.cli import list as list_command
 from theodolite.cli.docstring import read
 from theodolite.cli.exits import CommandError, Exit
@@ -37,6 +52,10 @@ _COMMANDS: tuple[tuple[str, Any, ModuleType], ...] = (
     ("smooth", smooth.smooth, smooth),
     ("allocate", allocate.allocate, allocate),
     ("gradients", gradients.gradients, gradients),
+    ("metrics", metrics.metrics, metrics),
+    ("corpus", corpus.corpus, corpus),
+    ("width", width.width, width),
+    ("transfer", transfer.transfer, transfer),
     ("inspect", inspect.inspect, inspect),
     ("list", list_command.list_measures, list_command),
     ("explain", explain.explain, explain),

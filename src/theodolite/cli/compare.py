@@ -238,7 +238,7 @@ def _size(layer: LayerComparison) -> float:
 
 
 def _cells(layer: LayerComparison) -> tuple[str, ...]:
-    from theodolite.study.comparison_words import percent
+    from theodolite.study.comparisons.words import percent
 
     numbers = layer.quantities()
     rank = "–" if layer.change is None else str(layer.change.rank)

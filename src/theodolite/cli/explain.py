@@ -1,8 +1,9 @@
-"""``theodolite explain``: what a measure means, what it promises, and how to call it."""
+"""``theodolite explain``: what a measure or a wrapper means, what it promises, and how to call it."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -19,21 +20,24 @@ Examples
 
   theodolite explain power_law         the maths, the parameters, how to call it
   theodolite explain power_law.alpha   the measure that gives this number
+  theodolite explain with_interval     what can be put around a measure
   theodolite explain NO_POWER_LAW      why a number is missing, what would help"""
 
 _ELSEWHERE = ("Parameters", "Returns", "Raises", "References", "See Also")
 
 
-def explain(name: Annotated[str, Parameter(name="MEASURE", help="A measure, a field, or an outcome.")], /) -> int:
+def explain(
+    name: Annotated[str, Parameter(name="MEASURE", help="A measure, a field, a wrapper, or an outcome.")], /
+) -> int:
     """Explain a measure: how to read it, when it misleads.
 
-    A field (alpha, power_law.alpha) explains the measure that gives it; the name of an outcome, as it stands in
-    reports and readings, explains why a number is missing.
+    A field (alpha, power_law.alpha) explains the measure that gives it; a wrapper (with_interval) what it puts beside a
+    measure's numbers; the name of an outcome, as it stands in reports and readings, why a number is missing.
 
     Parameters
     ----------
     name : str
-        A measure, a field, or an outcome.
+        A measure, a field, a wrapper, or an outcome.
 
     Returns
     -------
@@ -47,6 +51,10 @@ def explain(name: Annotated[str, Parameter(name="MEASURE", help="A measure, a fi
     if name.upper() in Outcome.__members__:
         _outcome(where, Outcome[name.upper()])
         return 0
+    wrapper = _wrapper_meant(name)
+    if wrapper is not None:
+        _wrapper(where, wrapper)
+        return 0
     for measure in _meant(name):
         _measure(where, measure)
     return 0
@@ -57,6 +65,7 @@ def _meant(name: str) -> list[Measure[..., Any]]:
     from theodolite.catalogue import measures
     from theodolite.cli.exits import CommandError
     from theodolite.core import Outcome, closest
+    from theodolite.resample import WRAPPERS
 
     known = measures()
     fields = {f"{key}.{field}" for key, measure in known.items() for field in measure.traits.fields}
@@ -68,8 +77,14 @@ def _meant(name: str) -> list[Measure[..., Any]]:
         owners = [known[full.rpartition(".")[0]] for full in sorted(fields) if full.rpartition(".")[2] == form]
         if owners and form != "value":
             return owners
-    choices = [*known, *(field for field in fields if not field.endswith(".value")), *Outcome.__members__]
+    choices = [*known, *(field for field in fields if not field.endswith(".value")), *WRAPPERS, *Outcome.__members__]
     raise CommandError(f"there is no measure {name!r}; {closest(name, choices)}", "See them all: theodolite list")
+
+
+def _wrapper_meant(name: str) -> Callable[..., Any] | None:
+    from theodolite.resample import WRAPPERS
+
+    return WRAPPERS.get(name.removeprefix("resample.").lower().replace("-", "_"))
 
 
 def _outcome(where: Console, outcome: Outcome) -> None:
@@ -83,27 +98,60 @@ def _outcome(where: Console, outcome: Outcome) -> None:
 
 
 def _measure(where: Console, measure: Measure[..., Any]) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
     from theodolite.catalogue import family
-    from theodolite.cli.docstring import read, readable
+    from theodolite.cli.docstring import read
 
     told = read(measure.__doc__)
-    where.print(Text.assemble((measure.__name__, "bold"), (f"  {family(measure)}", "dim")))
+    _opening(where, measure.__name__, family(measure), told)
+    _numbers(where, measure)
+    _parameters(where, measure, told)
+    _sections(where, told)
+    _calls(where, measure)
+    _source(where, measure)
+
+
+def _wrapper(where: Console, wrapper: Callable[..., Any]) -> None:
+    from theodolite.cli.docstring import read
+    from theodolite.core.parameters import keywords
+
+    told, name = read(wrapper.__doc__), wrapper.__name__
+    _opening(where, name, "around a measure", told)
+    _parameters(where, wrapper, told)
+    _sections(where, told)
+    key, parameter = next((key, p) for key, p in keywords(wrapper).items() if isinstance(p.default, int))
+    _shown_calls(
+        where,
+        [
+            f"theodolite survey model.safetensors -m '{name}(power_law)'",
+            f"theodolite survey model.safetensors -m '{name}(power_law)[{key}={2 * parameter.default}]'",
+            f"td.resample.{name}(td.spectra.power_law)(weights, rng=0)",
+        ],
+    )
+
+
+def _opening(where: Console, name: str, kind: str, told: Docstring) -> None:
+    from rich.text import Text
+
+    from theodolite.cli.docstring import readable
+
+    where.print(Text.assemble((name, "bold"), (f"  {kind}", "dim")))
     where.print(readable(told.summary))
     if told.body:
         where.print()
         where.print(readable(told.body))
-    _numbers(where, measure)
-    _parameters(where, measure, told)
+
+
+def _sections(where: Console, told: Docstring) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from theodolite.cli.docstring import readable
+
     for heading, text in told.sections.items():
         if heading not in _ELSEWHERE:
             where.print()
             where.print(Text(heading, style="bold"))
             where.print(Padding(Text(text) if heading == "Examples" else readable(text), (0, 0, 0, 2), expand=False))
-    _calls(where, measure)
-    _source(where, measure)
 
 
 def _numbers(where: Console, measure: Measure[..., Any]) -> None:
@@ -142,7 +190,7 @@ def _moves(promise: Field) -> str:
     return "; ".join(said)
 
 
-def _parameters(where: Console, measure: Measure[..., Any], told: Docstring) -> None:
+def _parameters(where: Console, measure: Callable[..., Any], told: Docstring) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
@@ -170,9 +218,6 @@ def _literal(value: object) -> str:
 
 
 def _calls(where: Console, measure: Measure[..., Any]) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
     from theodolite.catalogue import family
 
     name = measure.__name__
@@ -183,6 +228,13 @@ def _calls(where: Console, measure: Measure[..., Any]) -> None:
     for parameter, value in _other_values(measure):
         lines.insert(1, f"theodolite survey model.safetensors -m '{name}[{parameter}={_literal(value)}]'")
         lines.append(f"td.{family(measure)}.{name}(weights, {parameter}={value!r})")
+    _shown_calls(where, lines)
+
+
+def _shown_calls(where: Console, lines: list[str]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
     where.print()
     where.print(Text("How to call it", style="bold"))
     where.print(Padding(Text("\n".join(lines)), (0, 0, 0, 2), expand=False))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -59,9 +60,8 @@ def report(
     ------
     CommandError
         If the file can't be written.
-    """
+    """  # noqa: DOC502 - raised by what is called
     from theodolite.cli.display import machine_lines, say_path, stdout
-    from theodolite.cli.exits import CommandError
     from theodolite.reports import report as write
 
     chosen: Format = format or ("html" if output is None else format_of(output))
@@ -70,14 +70,39 @@ def report(
         machine_lines([str(write(readings, format=chosen)).rstrip("\n")])
         return 0
     target = output or (Path(runs[0]) if len(runs) == 1 else Path()) / f"report.{chosen}"
-    try:
+    with writing(target):
         write(readings, target, format=chosen)
-    except OSError as error:
-        raise CommandError(
-            f"{os.fspath(target)} can't be written: {error.strerror or error}.", "Choose another file with -o."
-        ) from error
     say_path(stdout(), "Report", target)
     return 0
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a report that can't be written into a line and its remedy.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    None
+        While it is written.
+
+    Raises
+    ------
+    CommandError
+        In place of an `OSError`.
+    """
+    from theodolite.cli.exits import CommandError
+
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(
+            f"{os.fspath(path)} can't be written: {error.strerror or error}.", "Choose another file with -o."
+        ) from error
 
 
 def format_of(path: Path) -> Format:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from theodolite.cli.evaluating import Works
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from theodolite.act import Smoothed, Smoothing, SmoothPlan
+    from theodolite.generalization import SmoothedAccuracy
     from theodolite.sources import Checkpoint
 
 USAGE = "theodolite smooth PATH [-o OUT] [OPTIONS]"
@@ -35,9 +38,10 @@ Examples
   theodolite smooth m.pt -o m.safetensors --energy 0.9
   theodolite smooth m.pt -o m.safetensors --rank 0.25 --layers '*.mlp.*'
   theodolite smooth m.pt -o m.safetensors --by none --remove-traps
+  theodolite smooth m.pt --dry-run --model nets:build --data test.npz
 
-PATH is never changed, and OUT does not appear before it is complete. Whether
-the copy still works is for your own evaluation to say.
+PATH is never changed, and OUT does not appear before it is complete. With
+--model and --data the accuracy is said as it is and smoothed.
 Exit codes: 0 ok, 2 wrong usage, 4 the input can't be read, 130 interrupted."""
 
 _WHAT = Group.create_ordered("What stays")
@@ -145,7 +149,7 @@ class How:
     ] = 1
 
 
-_WHAT_BY_DEFAULT, _HOW_BY_DEFAULT = What(), How()
+_WHAT_BY_DEFAULT, _HOW_BY_DEFAULT, _WORKS_BY_DEFAULT = What(), How(), Works()
 
 
 def smooth(
@@ -156,6 +160,7 @@ def smooth(
     *,
     what: What = _WHAT_BY_DEFAULT,
     how: How = _HOW_BY_DEFAULT,
+    works: Works = _WORKS_BY_DEFAULT,
 ) -> int:
     """Write a copy of a checkpoint that keeps the largest components of every matrix.
 
@@ -170,6 +175,8 @@ def smooth(
         What stays.
     how : How
         Where and how.
+    works : Works
+        What to run to see whether it still works.
 
     Returns
     -------
@@ -177,7 +184,7 @@ def smooth(
         The exit code.
     """
     from theodolite.act import smooth_plan
-    from theodolite.cli.display import machine_lines, progress_bar, stderr, stdout
+    from theodolite.cli.display import progress_bar, stderr, stdout
     from theodolite.cli.exits import Exit, reading_input
     from theodolite.sources import open_checkpoint
 
@@ -186,17 +193,19 @@ def smooth(
     with _mendable(how), reading_input(), open_checkpoint(path) as checkpoint:
         if how.output is not None and not how.dry_run:
             _check_place(checkpoint, how)
+        loaded = works.loaded(checkpoint)
         with progress_bar() as progress:
             plan = smooth_plan(checkpoint, smoothing, jobs=how.jobs, progress=progress)
+        found = works.smoothed(loaded, plan, how.jobs) if loaded is not None else None
         where = stderr() if how.json else stdout()
         if how.json:
-            machine_lines([plan.to_json()])
+            _as_json(plan, found)
         if how.dry_run or how.output is None:
-            _explained(where, plan, how)
+            _explained(where, plan, how, found)
             return Exit.OK
         with progress_bar() as progress:
             done = plan.apply(checkpoint, how.output, overwrite=how.overwrite, jobs=how.jobs, progress=progress)
-    _written(where, plan, done)
+    _written(where, plan, done, found)
     return Exit.OK
 
 
@@ -212,9 +221,14 @@ def _check(how: How) -> None:
 def _check_place(checkpoint: Checkpoint, how: How) -> None:
     """Refuse a place that can't be written to before hours of work, and not after."""
     from theodolite.act.smooth.applying import check_place
+    from theodolite.cli.exits import CommandError
 
-    if how.output is not None:
-        check_place(checkpoint, how.output, overwrite=how.overwrite)
+    if how.output is None:
+        return
+    above = next(folder for folder in how.output.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise CommandError(f"{above.name} is a file, and {how.output} would lie in it.", "Choose another -o.")
+    check_place(checkpoint, how.output, overwrite=how.overwrite)
 
 
 @contextmanager
@@ -238,18 +252,35 @@ def _mendable(how: How) -> Iterator[None]:
         raise CommandError(f"{error}.", "Choose another -o.") from error
 
 
-def _explained(where: Console, plan: SmoothPlan, how: How) -> None:
+def _as_json(plan: SmoothPlan, found: SmoothedAccuracy | None) -> None:
+    import json
+
+    from theodolite.cli.display import machine_lines
+
+    record = plan.to_dict() if found is None else {**plan.to_dict(), "evaluation": found.to_dict()}
+    machine_lines([json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)])
+
+
+def _say_accuracy(where: Console, found: SmoothedAccuracy | None) -> None:
+    if found is not None:
+        where.print(found.explain().splitlines()[0], soft_wrap=True)
+
+
+def _explained(where: Console, plan: SmoothPlan, how: How, found: SmoothedAccuracy | None) -> None:
     if how.json:
         return
     where.print(plan.explain(), soft_wrap=True)
+    _say_accuracy(where, found)
     where.print(f"{'Next':<9}the same with -o OUT in place of --dry-run writes it", soft_wrap=True)
 
 
-def _written(where: Console, plan: SmoothPlan, done: Smoothed) -> None:
+def _written(where: Console, plan: SmoothPlan, done: Smoothed, found: SmoothedAccuracy | None) -> None:
     from theodolite.cli.display import count, say_path
 
     where.print(plan.headline(), soft_wrap=True)
-    if done.changes:
+    _say_accuracy(where, found)
+    smoothed = [matrix.name for matrix in plan.matrices if matrix.rank < matrix.side]
+    if done.changes and smoothed:
         far = max(done.changes, key=lambda change: change.error)
         rounded = max(change.rounding for change in done.changes)
         where.print(

@@ -41,6 +41,7 @@ def measure(
     runs: Runs = "array",
     version: int = 1,
     synthetic: Callable[..., Any] | None = None,
+    looks_at: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[Concatenate[V, P], R]], Measure[P, R]]:
     """Declare that a function is a measure.
 
@@ -60,6 +61,8 @@ def measure(
         Raised whenever the same input may give another number.
     synthetic : callable, optional
         For a measure that fits a law: draws samples that follow the fit, as `Traits` says.
+    looks_at : callable, optional
+        For a measure that doesn't take its view as it is: gives the view that it measures, as `Traits` says.
 
     Returns
     -------
@@ -70,7 +73,7 @@ def measure(
 
     def declare(function: Callable[Concatenate[V, P], R]) -> Measure[P, R]:
         declared = _declared(function, wanted, runs, version, cite)
-        declared.traits = replace(declared.traits, synthetic=synthetic)
+        declared.traits = replace(declared.traits, synthetic=synthetic, looks_at=looks_at)
         return cast("Measure[P, R]", declared)
 
     return declare

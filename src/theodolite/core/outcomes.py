@@ -51,10 +51,20 @@ class Outcome(Enum):
         "No candidate for xmin gives an exponent above 1.",
         "Read the stable or effective rank instead; the spectrum has no falling tail.",
     )
+    AT_BOUND = (
+        "refused",
+        "The likelihood is highest at the edge of this parameter's range, so that no value inside it fits.",
+        "Read the simpler law at the edge, or let tail_comparison say which family the tail follows.",
+    )
     NO_BULK = (
         "refused",
         "Almost all eigenvalues stand out from whatever random bulk is fitted to the rest.",
         "Read the power law or the effective rank instead; this spectrum is no noise with strong directions.",
+    )
+    NOT_WEIGHTS = (
+        "refused",
+        "The matrix is no arrangement of weights, so putting its entries into random order says nothing of them.",
+        "Look at the kernel itself: --view slices or --view unfold.",
     )
     NEEDS_MATRIX = (
         "refused",
@@ -76,10 +86,75 @@ class Outcome(Enum):
         "Some examples gave the layer a gradient of zero, and the mean is over the others.",
         "Look at these examples; most often no position of theirs has a target.",
     )
+    NEEDS_INIT = (
+        "refused",
+        "This metric measures the way from the initial weights, and none were given.",
+        "Give the weights before training: init=..., or --init INIT.",
+    )
+    NEEDS_MODEL = (
+        "refused",
+        "This metric runs the network, and only weights were given.",
+        "Give a torch module of this architecture: model=..., or --model package.module:function.",
+    )
+    NEEDS_DATA = (
+        "refused",
+        "This metric runs the network on data, and none were given.",
+        "Give inputs and targets: data=(inputs, targets), or --data FILE.",
+    )
+    NEEDS_TORCH = (
+        "refused",
+        "This metric runs the network, and PyTorch is not installed.",
+        "Install the extra: pip install 'theodolite[torch]'.",
+    )
+    NO_LAYER = (
+        "refused",
+        "No layer gives a number to average.",
+        "Look at why each layer was left out; the matrices may be too small, or zero.",
+    )
+    NEGATIVE_BOUND = (
+        "refused",
+        "The bound is negative, and its square root, which the definition asks for, is undefined.",
+        "Read the noise level that it was made of instead.",
+    )
+    ZERO_MARGIN = (
+        "refused",
+        "The margin at the tenth percentile is zero.",
+        "Give more data, or check that the outputs are no constants.",
+    )
+    NO_NOISE_LEVEL = (
+        "refused",
+        "No level of noise was found that displaces the network as far as asked.",
+        "Ask for a smaller displacement, and check that the network is better than chance on the data.",
+    )
+    NO_PATH_NORM = (
+        "refused",
+        "The network with squared weights can't be evaluated on an input of ones.",
+        "Path norms need a network that adds, multiplies and rectifies, and whose outputs are logits.",
+    )
+    TOO_FEW_MODELS = (
+        "refused",
+        "Fewer than 4 models have both numbers, or too few are left beside what is held fixed.",
+        "Add models; the rank correlation of three says nothing that chance doesn't say as well.",
+    )
+    CONSTANT_COLUMN = (
+        "refused",
+        "The metric, or the quality, has one value for all of these models.",
+        "There is no order to compare; look at a metric that varies, or at other models.",
+    )
+    BASELINE_SAYS_ALL = (
+        "refused",
+        "The baselines put these models in the same order as the metric or the quality, so that nothing is left.",
+        "Add models that differ in the metric but not in the baseline.",
+    )
     TOO_SMALL_FOR_CHANCE = (
         "note",
         "The matrix has fewer than 8 eigenvalues, too few for a chance level.",
         "Read the value alone.",
+    )
+    BESIDE_BOUND = (
+        "note",
+        "Another parameter of the fitted law stands at the edge of its range.",
+        "Read the number as that of the simpler law at the edge.",
     )
     SHORT_TAIL = (
         "note",
@@ -95,6 +170,11 @@ class Outcome(Enum):
         "note",
         "The measure declined on too many resamples for an interval.",
         "Read the value alone.",
+    )
+    PERFECT_ORDER = (
+        "note",
+        "The order is perfect, which no resample can vary.",
+        "Read the p-value: it says how often so few models come in such an order by chance.",
     )
     NO_NULL = (
         "note",

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -122,7 +122,7 @@ def _complete(function: Callable[..., Any], given: Mapping[str, Any], text: bool
     try:
         checked = msgspec.convert(plain, _schema(function), strict=not text)
     except msgspec.ValidationError as error:
-        raise ParameterError(f"{_name(function)}: {_readable(error, plain)}") from None
+        raise ParameterError(f"{_name(function)}: {_readable(error, plain, function)}") from None
     complete_ones = msgspec.structs.asdict(checked)
     for key, value in complete_ones.items():
         if isinstance(value, float) and not math.isfinite(value):
@@ -134,12 +134,21 @@ def _name(function: Callable[..., Any]) -> str:
     return str(inspect.unwrap(function).__name__)
 
 
-def _readable(error: msgspec.ValidationError, given: Mapping[str, Any]) -> str:
+def _readable(error: msgspec.ValidationError, given: Mapping[str, Any], function: Callable[..., Any]) -> str:
     reason, _, place = str(error).partition(" - at `$.")
     key = place.rstrip("`").split("[")[0].split(".")[0]
     if key in given:
+        words = _words(get_type_hints(inspect.unwrap(function))[key])
+        if words:
+            return f"parameter {key!r} is {given[key]!r}: expected {' or '.join(map(repr, words))}"
         return f"parameter {key!r} is {given[key]!r}: {reason[0].lower()}{reason[1:]}"
     return str(error)
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    """Return the words that a parameter must be one of; none where it can be anything else."""
+    words = get_args(hint) if get_origin(hint) is Literal else ()
+    return words if all(isinstance(word, str) for word in words) else ()
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:

@@ -268,7 +268,8 @@ class Readings:
         Returns
         -------
         numpy.ndarray
-            For a power law: the eigenvalues it was fitted to.
+            For a power law: the eigenvalues it was fitted to. For correlation traps: the strength of each. For the bulk
+            of an unfolded kernel: the eigenvalues with its positions scaled to one variance.
 
         Raises
         ------
@@ -277,7 +278,8 @@ class Readings:
         """
         reference = row if isinstance(row, str) else row.array
         if not reference:
-            raise LookupError("this row refers to no array; rows of power_law do")
+            kept = "rows of power_law do, of correlation_traps that count any, of marchenko_pastur of unfolded kernels"
+            raise LookupError(f"this row refers to no array; {kept}")
         if self._arrays is None:
             raise LookupError("these readings carry no arrays; open the run folder, or survey into one")
         return self._arrays(reference)
@@ -303,12 +305,32 @@ class Readings:
         Yields
         ------
         str
-            A line without its end; columns of the target and of the reading.
+            A line without its end; columns of the target and of the reading, and ``beside`` with what a measure gave
+            beside its fields (the strength of each trap), where these readings carry it.
         """
         for row in self.rows:
-            yield json.dumps(
-                {**self._by_id[row.target].to_dict(), **row.to_dict()}, allow_nan=False, ensure_ascii=False
-            )
+            beside = self.beside(row)
+            record = {**self._by_id[row.target].to_dict(), **row.to_dict(), **({"beside": beside} if beside else {})}
+            yield json.dumps(record, allow_nan=False, ensure_ascii=False)
+
+    def beside(self, row: ReadingRow) -> dict[str, list[Any]]:
+        """Give what a measure gave beside its fields, as the strength of each trap.
+
+        Parameters
+        ----------
+        row : ReadingRow
+            A row.
+
+        Returns
+        -------
+        dict of str to list
+            By name; empty where there is nothing, or these readings were made without arrays. Eigenvalues, of which
+            there are many, are left to `array`.
+        """
+        name = row.array.partition("#")[2]
+        if self._arrays is None or not name or name.endswith("eigenvalues"):
+            return {}
+        return {name: np.asarray(self._arrays(row.array)).tolist()}
 
     def __add__(self, other: Readings) -> Readings:
         """Put the readings of two surveys into one; targets that both know must agree."""

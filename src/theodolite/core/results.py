@@ -66,7 +66,8 @@ class Result:
     chances : mapping of str to Chance
         Fields that were set against chance.
     extra : mapping of str to array
-        Arrays that stand behind the fields; they are no fields, and no table holds them.
+        Arrays that stand behind the fields; they are no fields, and no table holds them. A survey keeps those that are
+        not empty, and its rows refer to the first.
     """
 
     notes: tuple[Note, ...] = ()
@@ -183,6 +184,23 @@ def _standing(chance: Chance | None) -> dict[str, Any]:
         return {}
     median = None if chance.median is None else number(chance.median)
     return {"chance": median, "percentile": chance.percentile, "p_value": chance.p_value}
+
+
+def arrays_beside(result: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """Bring the arrays that stand behind a result's fields to the host.
+
+    Parameters
+    ----------
+    result : array, Estimate or Result
+        What a measure gave.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By name; empty for a bare number.
+    """
+    beside = result.extra if isinstance(result, Result) else {}
+    return {name: to_numpy(array) for name, array in beside.items()}
 
 
 def number(value: Array) -> float:

@@ -45,7 +45,11 @@ class Field:
     reads : str
         How to read it, in a few words.
     goodness_of_fit : bool
-        Whether it is the distance between the data and the law that the measure fits; larger means a worse fit.
+        Whether it is the distance between the data and the law that the measure fits; larger means a worse fit. No
+        interval is drawn for it: a resample lies farther from every law than the data.
+    of_test : bool
+        Whether it is the statistic or the p-value of a test. No interval is drawn for it: a resample of the data is no
+        sample of what the test is against.
     """
 
     unit: str
@@ -56,6 +60,7 @@ class Field:
     unspecified: tuple[Move, ...] = ()
     reads: str = ""
     goodness_of_fit: bool = False
+    of_test: bool = False
 
     def __getstate__(self) -> dict[str, object]:
         # A read-only mapping can't be pickled.
@@ -100,6 +105,9 @@ class Traits:
     synthetic : callable or None
         For a measure that fits a law: draws samples that follow the fit. It is called with the view, the result, the
         parameters, the number of samples and a generator, and gives the samples, one ascending row each.
+    looks_at : callable or None
+        For a measure that doesn't take its view as it is: gives the view that it measures, from the view and the
+        parameters. Resamples are drawn from that one.
     """
 
     views: tuple[type[View], ...]
@@ -109,3 +117,4 @@ class Traits:
     cite: str
     fields: Mapping[str, Field]
     synthetic: Callable[..., Any] | None = None
+    looks_at: Callable[..., Any] | None = None

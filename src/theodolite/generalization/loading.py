@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ def load_factory(spec: str, *, folder: str | os.PathLike[str] | None = None) -> 
     Raises
     ------
     ParameterError
-        If the name has another form, the module can't be found, or it has no such function.
+        If the name has another form, the module can't be found, or it has no such function without arguments.
 
     Examples
     --------
@@ -61,7 +62,20 @@ def load_factory(spec: str, *, folder: str | os.PathLike[str] | None = None) -> 
         found = getattr(found, part)
     if not callable(found):
         raise ParameterError(f"factory {spec!r}: it is {type(found).__name__}, and nothing that can be called")
+    _check_arguments(spec, found)
     return found  # type: ignore[no-any-return]
+
+
+def _check_arguments(spec: str, function: Callable[..., Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        # Some functions of compiled modules don't tell.
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        raise ParameterError(f"factory {spec!r}: {error}; name a function that takes nothing") from error
 
 
 def load_model(factory: Callable[[], Any], checkpoint: Any) -> Any:
@@ -147,7 +161,7 @@ def load_data(path: str | os.PathLike[str]) -> tuple[NDArray[Any], NDArray[Any]]
     Raises
     ------
     ParameterError
-        If one of them isn't there.
+        If one of them isn't there, or holds no numbers.
     CheckpointError
         If the file can't be read.
     """  # noqa: DOC502 - raised by what is called
@@ -156,4 +170,8 @@ def load_data(path: str | os.PathLike[str]) -> tuple[NDArray[Any], NDArray[Any]]
             if name not in opened:
                 held = ", ".join(map(repr, list(opened)[:6]))
                 raise ParameterError(f"data: {Path(path).name} holds {held}; expected 'inputs' and 'targets'")
-        return opened["inputs"].array(), opened["targets"].array()
+        inputs, targets = opened["inputs"].array(), opened["targets"].array()
+    for name, array in (("inputs", inputs), ("targets", targets)):
+        if array.dtype.kind in "USO":
+            raise ParameterError(f"data: {name} of {Path(path).name} are no numbers; number the classes from 0")
+    return inputs, targets

@@ -33,6 +33,7 @@ SMALLEST_BULK = 4
 _CLEARLY_CLOSER = 0.5
 _MOST_TAKEN = 0.05
 _BANDWIDTH, _GRID, _LEAST_DENSITY = 0.1, 1000, 0.01
+_IMPOSSIBLE = 1e6 * _GRID  # the residual where the peak lies outside the law, or the law beyond the sample
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ def fit_weightwatcher_bulk(values: Vector, short: int, long: int) -> Bulk:
     residual = _Residual(grid[kept], density[kept], aspect)
     start = float(np.sqrt(scaled[-1])) / widest
     trials = np.mgrid[0.05 * start : 2.0 * start : 0.01 * start]
-    best = trials[int(np.argmin([residual(trial) for trial in trials]))]
+    best = trials[int(np.argmin(residual.of_many(trials)))]
     sigma = float(fmin(residual, best, disp=False)[0])
     edge = (sigma * widest) ** 2
     margin = np.sqrt(aspect**-0.5 * edge ** (2.0 / 3.0) * short ** (-2.0 / 3.0))
@@ -245,13 +246,29 @@ class _Residual:
 
     def __call__(self, trial: float | Vector) -> float:
         sigma = float(np.asarray(trial).item())
+        low, high = ((sigma * side) ** 2 for side in (1.0 - self.aspect**-0.5, 1.0 + self.aspect**-0.5))
         if self.aspect == 1.0:
             law = self.circle / (np.pi * sigma**2)
+        elif high < self.peak or high > self.grid[-1] or low > self.peak:
+            return _IMPOSSIBLE
         else:
-            low, high = ((sigma * side) ** 2 for side in (1.0 - self.aspect**-0.5, 1.0 + self.aspect**-0.5))
-            if high < self.peak or high > self.grid[-1] or low > self.peak:
-                return 1e6 * _GRID
-            with np.errstate(divide="ignore", invalid="ignore"):
-                height = self.aspect / (2.0 * np.pi * sigma**2 * self.grid)
-                law = np.nan_to_num(height * np.sqrt((high - self.grid) * (self.grid - low)))
+            law = self._law(sigma, low, high)
         return float(np.sum((law - self.density) ** 2))
+
+    def of_many(self, trials: Vector) -> Vector:
+        """Return it for several values of sigma."""
+        sigmas = trials[:, None]
+        if self.aspect == 1.0:
+            laws = self.circle / (np.pi * sigmas**2)
+            return np.asarray(np.sum((laws - self.density) ** 2, axis=1))
+        low, high = ((sigmas * side) ** 2 for side in (1.0 - self.aspect**-0.5, 1.0 + self.aspect**-0.5))
+        found = np.full(trials.size, _IMPOSSIBLE)
+        possible = ((high >= self.peak) & (high <= self.grid[-1]) & (low <= self.peak))[:, 0]
+        laws = self._law(sigmas[possible], low[possible], high[possible])
+        found[possible] = np.sum((laws - self.density) ** 2, axis=1)
+        return found
+
+    def _law(self, sigma: float | Vector, low: float | Vector, high: float | Vector) -> Vector:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            height = self.aspect / (2.0 * np.pi * sigma**2 * self.grid)
+            return np.asarray(np.nan_to_num(height * np.sqrt((high - self.grid) * (self.grid - low))))

@@ -18,6 +18,9 @@ from scipy.linalg import cython_blas, cython_lapack
 
 _Routine = Callable[..., None]
 
+_PREFIXES = {np.dtype(np.float64): "d", np.dtype(np.float32): "s"}
+_EITHER = "float64 or float32"
+
 
 @functools.cache
 def _routine(module: Any, name: str, arguments: int) -> _Routine:
@@ -35,78 +38,80 @@ def _integer(value: int) -> ctypes.c_int64:
     return ctypes.c_int64(value)
 
 
-def accumulate_gram(gram: NDArray[np.float64], block: NDArray[np.float64]) -> None:
-    """Add the Gram matrix of some rows to the lower triangle of a matrix, in place (dsyrk).
+def accumulate_gram(gram: NDArray[Any], block: NDArray[Any]) -> None:
+    """Add the Gram matrix of some rows to the lower triangle of a matrix, in place (dsyrk, or ssyrk).
 
     Parameters
     ----------
     gram : array of shape (side, side)
-        In Fortran order; what lies above the diagonal is left alone.
+        In Fortran order, float64 or float32; what lies above the diagonal is left alone.
     block : array of shape (rows, side)
-        Contiguous in C or in Fortran order.
+        Contiguous in C or in Fortran order, of the same dtype.
 
     Raises
     ------
     ValueError
-        If the shapes or the orders don't fit.
+        If the shapes, the orders or the dtypes don't fit.
     """
     rows, side = block.shape
-    if gram.shape != (side, side) or not gram.flags.f_contiguous or gram.dtype != np.float64:
-        raise ValueError(f"gram: got shape {gram.shape}; expected ({side}, {side}) in Fortran order, float64")
+    if gram.shape != (side, side) or not gram.flags.f_contiguous or gram.dtype not in _PREFIXES:
+        raise ValueError(f"gram: got shape {gram.shape}; expected ({side}, {side}) in Fortran order, {_EITHER}")
     turned = block.flags.c_contiguous
-    if not (turned or block.flags.f_contiguous) or block.dtype != np.float64:
-        raise ValueError("block: expected contiguous float64 entries")
+    if not (turned or block.flags.f_contiguous) or block.dtype != gram.dtype:
+        raise ValueError(f"block: expected contiguous {gram.dtype} entries, as those of `gram`")
     by = ctypes.byref
-    one, long = ctypes.c_double(1.0), _integer(side if turned else rows)
+    real = ctypes.c_double if gram.dtype == np.float64 else ctypes.c_float
+    one, long = real(1.0), _integer(side if turned else rows)
     n, k = _integer(side), _integer(rows)
     trans = ctypes.c_char(b"N" if turned else b"T")
     lower = ctypes.c_char(b"L")
-    syrk = _routine(cython_blas, "dsyrk", 10)
+    syrk = _routine(cython_blas, f"{_PREFIXES[gram.dtype]}syrk", 10)
     data, result = block.ctypes.data, gram.ctypes.data
     syrk(by(lower), by(trans), by(n), by(k), by(one), data, by(long), by(one), result, by(n))
 
 
-def eigenvalues_of_lower(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the eigenvalues of a symmetric matrix, ascending, from its lower triangle, which is destroyed (dsyevd).
+def eigenvalues_of_lower(gram: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the eigenvalues of a symmetric matrix, ascending, from its lower triangle, which is destroyed.
 
     Parameters
     ----------
     gram : array of shape (side, side)
-        In Fortran order.
+        In Fortran order, float64 (decomposed by dsyevd) or float32 (ssyevd).
 
     Returns
     -------
     array of shape (side,)
-        The eigenvalues.
+        The eigenvalues, in float64, as accurate as the dtype of `gram` allows.
 
     Raises
     ------
     ValueError
-        If the matrix is not square, float64 and in Fortran order.
+        If the matrix is not square, of one of the two dtypes and in Fortran order.
     LinAlgError
         If they don't converge.
     """
     side = gram.shape[0]
-    if gram.shape != (side, side) or not gram.flags.f_contiguous or gram.dtype != np.float64:
-        raise ValueError(f"gram: got shape {gram.shape}; expected a square float64 matrix in Fortran order")
+    if gram.shape != (side, side) or not gram.flags.f_contiguous or gram.dtype not in _PREFIXES:
+        raise ValueError(f"gram: got shape {gram.shape}; expected a square matrix in Fortran order, {_EITHER}")
     by = ctypes.byref
-    values = np.empty(side)
+    values = np.empty(side, dtype=gram.dtype)
     info, n, one = _integer(0), _integer(side), _integer(1)
     nothing, lower = ctypes.c_char(b"N"), ctypes.c_char(b"L")
-    syevd = _routine(cython_lapack, "dsyevd", 11)
+    name = f"{_PREFIXES[gram.dtype]}syevd"
+    syevd = _routine(cython_lapack, name, 11)
 
-    def call(work: NDArray[np.float64], size: ctypes.c_int64) -> None:
+    def call(work: NDArray[Any], size: ctypes.c_int64) -> None:
         integers = np.empty(1, dtype=np.int64)
         head = (by(nothing), by(lower), by(n), gram.ctypes.data, by(n), values.ctypes.data)
         syevd(*head, work.ctypes.data, by(size), integers.ctypes.data, by(one), by(info))
 
-    best = np.empty(1)
+    best = np.empty(1, dtype=gram.dtype)
     call(best, _integer(-1))  # asks for the workspace with which it is fastest; with the least it is half as fast
     size = max(int(best[0]), 2 * side + 1)
-    call(np.empty(size), _integer(size))
+    call(np.empty(size, dtype=gram.dtype), _integer(size))
     if info.value != 0:
-        raise np.linalg.LinAlgError(f"the eigenvalues did not converge (dsyevd, info {info.value})")
-    return values
+        raise np.linalg.LinAlgError(f"the eigenvalues did not converge ({name}, info {info.value})")
+    return np.asarray(values, dtype=np.float64)
 
 
 def eigenvectors_of_lower(gram: NDArray[np.float64]) -> NDArray[np.float64]:

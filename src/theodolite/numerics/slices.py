@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from theodolite.numerics.blocks import slice_blocks
 from theodolite.numerics.gram import gram_eigenvalues, gram_error_bound, singular_values
 
-__all__ = ["positive_eigenvalues", "shuffles"]
+__all__ = ["positive_eigenvalues"]
 
 Vector = NDArray[np.float64]
 
@@ -53,27 +52,3 @@ def _positive(matrix: Any, values: Vector | None) -> Vector:
     singular = singular_values(matrix)[::-1]
     zero = max(matrix.shape) * float(np.finfo(np.float64).eps) * singular[-1]
     return np.asarray(singular[singular > zero] ** 2)
-
-
-def shuffles(matrix: NDArray[Any], rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-    """Put the entries of a matrix, or of each slice of a stack, into random order, again and again.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (rows, columns) or (slices, rows, columns)
-        Left as it is.
-    rng : numpy.random.Generator
-        Decides the orders, which depend on neither the matrix's layout in memory nor its dtype.
-
-    Yields
-    ------
-    ndarray
-        Of the same shape, in float64, which is also what is shuffled fastest; valid until the next one is asked for.
-    """
-    rows, columns = matrix.shape[-2:]
-    flat = np.array(matrix, dtype=np.float64, order="C").reshape(-1, rows * columns)
-    while True:
-        # What was in random order before is so again: no need to start from the original.
-        for part in flat:
-            rng.shuffle(part)
-        yield flat.reshape(matrix.shape)

@@ -141,7 +141,7 @@ def _metrics(found: Comparison) -> list[tuple[str, str]]:
 
 
 def _cells(found: Comparison, layer: LayerComparison) -> list[str]:
-    from theodolite.study.comparison_words import percent
+    from theodolite.study.comparisons.words import percent
 
     shape = " × ".join(f"{side:,}".replace(",", "\u202f") for side in layer.after.shape)
     if layer.state != "changed" or layer.change is None:
@@ -223,7 +223,7 @@ def _page(found: Comparison, condition: Condition | None) -> str:
 
 
 def _says(layer: LayerComparison) -> str:
-    from theodolite.study.comparison_words import percent
+    from theodolite.study.comparisons.words import percent
 
     size = layer.quantities()["relative_change"]
     parts = [] if size is None else [f"changed by {percent(size)}"]

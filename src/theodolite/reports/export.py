@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from theodolite.core.readings import Readings
+from theodolite.core.rows import ReadingRow
 from theodolite.reports.questions import QUESTIONS, Judgement, asked
 from theodolite.reports.sections import citations
 from theodolite.reports.summary import summary
@@ -27,7 +28,8 @@ def export(readings: Readings) -> str:
       and ``answers``, question's key to ``holds`` (true, false, or null for undecided) and ``checks``, the rule's
       comparisons with ``reading``, ``holds`` and ``says``;
     - ``citations``: for each source its ``key``, ``text`` and the measures it is cited ``for``;
-    - ``readings_schema``, ``targets``, ``readings``: the two tables of the readings, one object a row.
+    - ``readings_schema``, ``targets``, ``readings``: the two tables of the readings, one object a row; what a measure
+      gave beside its fields, as the strength of each trap, stands in ``beside``.
 
     Parameters
     ----------
@@ -64,9 +66,14 @@ def export(readings: Readings) -> str:
         ],
         "readings_schema": readings.schema_version,
         "targets": [target.to_dict() for target in readings.targets],
-        "readings": [row.to_dict() for row in readings.rows],
+        "readings": [_reading(readings, row) for row in readings.rows],
     }
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _reading(readings: Readings, row: ReadingRow) -> dict[str, Any]:
+    beside = readings.beside(row)
+    return {**row.to_dict(), **({"beside": beside} if beside else {})}
 
 
 def _layer(judgement: Judgement) -> dict[str, Any]:

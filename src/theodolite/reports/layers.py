@@ -28,11 +28,14 @@ class Layer:
         the reading that was asked for first stands here.
     position : int
         How many layers of the same model and role come before it in the file.
+    strengths : tuple of float
+        How strong each of its traps is, descending; empty where there is none, or the readings don't carry it.
     """
 
     target: TargetRow
     rows: Mapping[str, ReadingRow]
     position: int = 0
+    strengths: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -155,8 +158,19 @@ def layers_of(readings: Readings, model: str | None = None) -> tuple[Layer, ...]
             continue
         place = (name, target.role)
         seen[place] = seen.get(place, -1) + 1
-        found.append(Layer(target, by_target[target.target], seen[place]))
+        rows = by_target[target.target]
+        found.append(Layer(target, rows, seen[place], _strengths(readings, rows)))
     return tuple(found)
+
+
+def _strengths(readings: Readings, rows: Mapping[str, ReadingRow]) -> tuple[float, ...]:
+    row = rows.get("correlation_traps.count")
+    if row is None or not row.array:
+        return ()
+    try:
+        return tuple(float(strength) for strength in readings.array(row))
+    except LookupError:
+        return ()
 
 
 def number_text(value: float | None, digits: int = 3) -> str:

@@ -186,7 +186,7 @@ def _spectrum(readings: Readings, layer: Layer) -> dict[str, Any] | None:
     }
     bulk: dict[str, Any] = {}
     if data.bulk is not None:
-        curves["bulk"] = data.bulk.curve
+        curves |= {"bulk": data.bulk.curve} | ({"balanced": data.balanced} if data.balanced else {})
         bulk = {
             "edge": _rounded(data.bulk.edge, "spectrum"),
             "spikes": data.bulk.spikes,

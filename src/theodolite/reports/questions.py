@@ -10,6 +10,7 @@ from functools import cached_property
 from theodolite.core.readings import Readings
 from theodolite.core.rows import ReadingRow
 from theodolite.reports.answers import ROUNDING, Answer, Check, Question, percentile_text
+from theodolite.reports.families import family_text
 from theodolite.reports.layers import Layer, layers_of, number_text
 
 CENTRAL = (1.0, 99.0)
@@ -37,6 +38,13 @@ TRAP_SHUFFLES = 20
 
 TRAP_PERSISTENCE = 0.95
 """...and the share of them in which it has to stand out, as `correlation_traps` counts."""
+
+SHOWN_STRENGTHS = 8
+"""Traps whose strengths are named, the strongest first."""
+
+SAME_TRAP = 0.15
+"""Relative distance within which the place of a common mean is that of a trap: the largest eigenvalue of noise and one
+direction of 64 × 64 spreads by 5 to 10 % around its place."""
 
 SMALLEST_SIDE = 64
 """Matrices with a smaller side below this are named apart: too few eigenvalues to judge a tail."""
@@ -89,7 +97,7 @@ def _heavy(layer: Layer) -> tuple[Check, ...]:
     below = row.high < HEAVY_ALPHA
     where = "ends below" if below else "doesn’t end below"
     says = f"alpha {number_text(row.value)}, {ends}, {where} {HEAVY_ALPHA:g}"
-    return (Check(name, says + (_poor_fit(layer) if below else ""), below),)
+    return (Check(name, says + (_poor_fit(layer) if below else "") + family_text(layer), below),)
 
 
 def _poor_fit(layer: Layer) -> str:
@@ -135,10 +143,33 @@ def _trap(layer: Layer) -> tuple[Check, ...]:
         return (Check(name, f"traps were looked for in {made}; the rule asks for {TRAP_SHUFFLES}", None),)
     count = int(row.value)
     found = f"{count or 'no'} {'eigenvalues stand' if count > 1 else 'eigenvalue stands'} out of the bulk"
-    strength = layer.value("correlation_traps.strength")
-    largest = "" if strength is None else f"; the largest lies at {number_text(strength)} × its edge (median)"
     persistent = f"in at least {100 * TRAP_PERSISTENCE:g} % of {shuffles} shuffles"
-    return (Check(name, f"{found} {persistent}{largest}", count > 0),)
+    return (Check(name, f"{found} {persistent}{_strong(layer)}{_made_by(layer, count) if count else ''}", count > 0),)
+
+
+def _strong(layer: Layer) -> str:
+    """Say how strong the traps are, all of them where that is known."""
+    known = [number_text(strength) for strength in layer.strengths[:SHOWN_STRENGTHS]]
+    if len(known) > 1:
+        more = len(layer.strengths) - len(known)
+        listed = f"{', '.join(known)}, …" if more else f"{', '.join(known[:-1])} and {known[-1]}"
+        return f"; they lie at {listed} × its edge (medians)"
+    strength = layer.value("correlation_traps.strength")
+    return "" if strength is None else f"; the largest lies at {number_text(strength)} × its edge (median)"
+
+
+def _made_by(layer: Layer, count: int) -> str:
+    """Tell a common mean from single entries, where the readings do."""
+    mean, strength = layer.value("correlation_traps.mean"), layer.value("correlation_traps.strength")
+    if mean is None:
+        return ""
+    if mean <= 1.0:
+        made = "a single entry makes it" if count == 1 else "single entries make them"
+        return f"; the mean of the weights is too small to show, so that {made}"
+    says = f"; the mean of all weights alone would lie at {number_text(mean)} × it"
+    seen = layer.strengths or (() if strength is None else (strength,))
+    same = any(abs(mean / one - 1.0) < SAME_TRAP for one in seen)
+    return says + (f", which is {'this one' if count == 1 else 'one of them'}" if same else "")
 
 
 LOOKS_UNTRAINED = Question(
@@ -183,8 +214,9 @@ TRAP = Question(
     ("holds a trap", "hold traps"),
     f"After all entries were put into random order, at least one eigenvalue still stands out of the random bulk: in at "
     f"least {100 * TRAP_PERSISTENCE:g} % of at least {TRAP_SHUFFLES} seeded shuffles.",
-    "Single entries grew so large that each is a direction of its own, whatever it connects. It may be a feature, such "
-    "as an outlier channel; as an accident it comes from a learning rate that was too high, or from overfitting.",
+    "No order takes apart what makes it: single entries that grew so large that each is a direction of its own, or a "
+    "mean that all weights have in common. An entry may be a feature, such as an outlier channel; as an accident it "
+    "comes from a learning rate that was too high, or from overfitting. A mean comes from weights mostly of one sign.",
     _trap,
     needs="correlation_traps",
 )

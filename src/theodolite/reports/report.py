@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, overload
 
@@ -60,16 +61,43 @@ def report(
     <BLANKLINE>
     Nothing was read.
     <BLANKLINE>
+    """  # noqa: DOC502 - raised by what is called
+    return written(lambda form: _text(readings, form), path, format)
+
+
+def written(make: Callable[[Format], str], path: str | os.PathLike[str] | None, form: Format) -> Path | str:
+    """Make a report in one of its forms, and write it where it was asked for.
+
+    Parameters
+    ----------
+    make : callable
+        Takes the format and gives the text.
+    path : path or None
+        Where to write it.
+    form : {"html", "md", "json"}
+        The format.
+
+    Returns
+    -------
+    Path or str
+        The path; the text itself where none was given.
+
+    Raises
+    ------
+    ValueError
+        If the format is unknown.
+    IsADirectoryError
+        If the path is a folder.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format: {format!r} is unknown; {closest(str(format), FORMATS)}")
+    if form not in FORMATS:
+        raise ValueError(f"format: {form!r} is unknown; {closest(str(form), FORMATS)}")
     if path is not None and Path(path).is_dir():
         raise IsADirectoryError(f"path: {os.fspath(path)} is a folder; name a file in it")
-    text = _written(readings, format)
+    text = make(form)
     return text if path is None else replace_file(Path(path), text)
 
 
-def _written(readings: Readings, form: Format) -> str:
+def _text(readings: Readings, form: Format) -> str:
     if form == "html":
         from theodolite.reports.page import page
 
@@ -84,7 +112,7 @@ def _written(readings: Readings, form: Format) -> str:
 
 
 def replace_file(path: Path, text: str) -> Path:
-    """Write a text to a file that is replaced at once and whole, or not at all.
+    """Write beside the file, then move into its place: whoever reads it sees the old one or the new one.
 
     Parameters
     ----------

@@ -74,7 +74,8 @@ class Summary:
             reasons = Counter(answer.reason for answer in open_ones if answer.question is question)
             if reasons:
                 reason = reasons.most_common(1)[0][0]
-                more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+                others = len(reasons) - 1
+                more = f" (and {others} more {'reason' if others == 1 else 'reasons'})" if others else ""
                 said.append(
                     f"“{question.asks}” can’t be answered for {_of(sum(reasons.values()), len(self.counted))}: "
                     f"{reason}{more}."

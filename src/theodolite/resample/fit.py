@@ -42,8 +42,9 @@ class GoodnessOfFit(Evidence):
         """
         if measure.traits.synthetic is None or not _distances(measure):
             raise TypeError(
-                f"with_p_value: {measure.__name__} declares no law and no goodness of its fit, as power_law does "
-                "(Field(goodness_of_fit=True) and @measure(synthetic=...)); with_null tests any measure against chance"
+                f"with_p_value: {measure.__name__} declares no law to draw from with the goodness of its fit, as "
+                "power_law does (Field(goodness_of_fit=True) and @measure(synthetic=...)); with_null tests any measure "
+                "against chance"
             )
 
     def gathered(self, case: Case, rng: np.random.Generator) -> Found:
@@ -111,6 +112,11 @@ def with_p_value(measure: Measure[..., Any], /, *, draws: Annotated[int, Limits(
     Small means: not this law; below 0.1 Clauset, Shalizi and Newman rule it out. Large means only that the spectrum
     doesn't speak against it; a short tail can't speak against anything.
 
+    The level is not exact, since the fitted law takes the place of the true one. Over 400 seeded samples each that
+    follow a power law it came out at 0.1 or less in 5 to 7 % (30 to 400 numbers without a body, or 300 above a body of
+    300), but in 22 % where a tail of 100 stands on a body of 300 (`studies/goodness_of_fit.py`): there the search often
+    starts the tail within the body.
+
     References
     ----------
     A. Clauset, C. R. Shalizi and M. E. J. Newman, Power-law distributions in empirical data, SIAM Review 51 (2009)
@@ -123,7 +129,7 @@ def with_p_value(measure: Measure[..., Any], /, *, draws: Annotated[int, Limits(
     >>> spectrum = td.Spectrum.from_eigenvalues(np.random.default_rng(0).exponential(size=1000))
     >>> td.resample.with_p_value(td.spectra.hill)
     Traceback (most recent call last):
-    TypeError: with_p_value: hill declares no law and no goodness of its fit, as power_law does ...
+    TypeError: with_p_value: hill declares no law to draw from with the goodness of its fit, as power_law does ...
     >>> fit = with_p_value(td.spectra.power_law, draws=99)(spectrum, rng=0)
     >>> 0 < fit.chances["distance"].p_value <= 1
     True

@@ -68,20 +68,22 @@ class Bootstrap(Evidence):
         Returns
         -------
         Found
-            An interval for each field but the goodness of a fit, or a note why there is none.
+            An interval for each field but the goodness of a fit and what a test gives, or a note why there is none.
         """
-        spectrum, values = case.spectrum, case.values
+        spectrum, values = case.looked_at, case.values
         if spectrum.slices > 1 and "shape" in case.traits.needs:
             why = f"{spectrum.slices} pooled slices are fitted one by one"
             return Found({}, {}, tuple(Note(Outcome.NO_INTERVAL, why, field=name) for name in values))
         source = counted(to_numpy(spectrum.eigenvalues), spectrum.error_bound)
         picked = source[rng.integers(source.size, size=(self.resamples, source.size))]
         drawn = case.of_draws(Draws(np.sort(picked, axis=1), spectrum.shape, spectrum.slices), rng)
-        shorn = case.of_draws(Draws(source[None, :-1], spectrum.shape, spectrum.slices) if source.size > 1 else (), rng)
+        # One fewer would also change how many there are, which resamples don't.
+        level = np.minimum(source, source[-2:][0])[None]
+        shorn = case.of_draws(Draws(level, spectrum.shape, spectrum.slices), rng)
         intervals, notes = {}, []
         for name, value in values.items():
-            if case.traits.fields[name].goodness_of_fit:
-                continue  # a resample of a sample lies farther from every law than the sample itself
+            if case.traits.fields[name].goodness_of_fit or case.traits.fields[name].of_test:
+                continue
             sample = drawn[name][np.isfinite(drawn[name])]
             if sample.size < ANSWERED * self.resamples:
                 detail = f"{self.resamples - sample.size} of {self.resamples}"
@@ -90,7 +92,7 @@ class Bootstrap(Evidence):
             low, high = percentile_interval(sample, self.level)
             low, high = min(low, value), max(high, value)
             se = spread(sample)
-            low, high, se = (like(number, spectrum.eigenvalues) for number in (low, high, se))
+            low, high, se = (like(number, case.spectrum.eigenvalues) for number in (low, high, se))
             intervals[name] = Interval(low, high, self.level, se)
             if _hangs_on_largest(value, sample, shorn[name]):
                 notes.append(Note(Outcome.HANGS_ON_LARGEST, field=name))
@@ -141,7 +143,10 @@ def with_interval(
     Kolmogorov-Smirnov distance of a resample larger, but in every candidate tail alike, so that the search is not
     misled. The standard error is 1.3 to 1.5 times the printed sigma; `power_law` alone inflates that by 1.5, and its
     interval held the truth in 98 to 99 %. The distance itself gets no interval, since that of a resample is larger by
-    construction; `with_p_value` judges it.
+    construction; `with_p_value` judges it. Nor do the statistic and the p-value of `outliers`.
+
+    The kernel positions of an unfolded convolution are drawn as `marchenko_pastur` and `outliers` look at them: scaled
+    to one variance, with the scales of the kernel itself.
 
     A resample knows nothing of how a random matrix places its eigenvalues: they keep apart, so that sums over the
     spectrum of a Gaussian matrix vary far less than those over independent numbers. Intervals of norms and ranks are
@@ -227,5 +232,5 @@ def _hangs_on_largest(value: float, sample: Vector, shorn: Vector) -> bool:
     if sample.min() == sample.max():
         return False
     repeated = np.mean(sample == value) > 0.5 and not float(value).is_integer()
-    moved = bool(shorn.size and np.isfinite(shorn[0]) and abs(shorn[0] - value) > spread(sample))
+    moved = bool(np.isfinite(shorn[0]) and abs(shorn[0] - value) > max(spread(sample), 1e-9 * abs(value)))
     return bool(repeated or moved)

@@ -171,8 +171,8 @@ def with_null(
     -----
     The percentile counts half of the draws that equal the number, and stays between ``50 / (draws + 1)`` and its
     complement to 100. The p-value is twice the smaller share of draws at least as far out on one side, the number
-    itself counted among them: it is never zero, and under the null at most a with a probability of at most a. What the
-    null keeps (the Frobenius norm) stands at percentile 50.
+    itself counted among them: it is at least ``2 / (draws + 1)``, and under the null at most a with a probability of at
+    most a. What the null keeps (the Frobenius norm) stands at percentile 50.
 
     The levels that a survey sets beside alpha, distance, stable and effective rank come from a shipped table of the
     Gaussian null and cost nothing; this wrapper draws for any measure, and for the permuted null.

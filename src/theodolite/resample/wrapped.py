@@ -93,6 +93,12 @@ class Case:
         readings = field_readings(self.result, self.traits.fields)
         return {reading.field: reading.value for reading in readings if reading.value is not None}
 
+    @property
+    def looked_at(self) -> Spectrum:
+        """The view that the measure takes for `spectrum`."""
+        looks_at = self.traits.looks_at
+        return self.spectrum if looks_at is None else looks_at(self.spectrum, self.parameters)
+
     def of_draws(self, spectra: Iterable[Spectrum], rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Measure other spectra.
 

@@ -41,7 +41,7 @@ class Checkpoint(Mapping[str, Weight]):
     path : Path or None
         Where it was opened.
     format : str
-        ``"safetensors"``, ``"torch"``, ``"npz"``, ``"npy"`` or ``"module"``.
+        ``"safetensors"``, ``"torch"``, ``"npz"``, ``"npy"``, ``"hdf5"`` or ``"module"``.
     config : mapping
         ``config.json`` of a Hugging Face folder; empty elsewhere.
     metadata : mapping of str to str

@@ -15,7 +15,19 @@ COMPANION_LIMIT = 64_000_000
 _CONFIG_DEPTH = 64
 _STEMS = ("model", "pytorch_model", "adapter_model", "diffusion_pytorch_model")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt", ".tar", ".npz", ".npy")
-_OTHER_WEIGHTS = (".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".gguf", ".tflite", ".mlmodel", ".pb", ".data")
+_KERAS_SUFFIXES = (".weights.h5", ".h5", ".hdf5")
+_OTHER_WEIGHTS = (
+    ".onnx",
+    ".onnx_data",
+    *_KERAS_SUFFIXES,
+    ".msgpack",
+    ".ot",
+    ".gguf",
+    ".tflite",
+    ".mlmodel",
+    ".pb",
+    ".data",
+)
 _NOT_WEIGHTS = frozenset({"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state.pth"})
 _REVISION = re.compile(r"[0-9a-f]{40}")
 
@@ -26,7 +38,7 @@ def weights_in(folder: Path) -> Path:
     In this order: ``model.safetensors``, ``model.safetensors.index.json``, ``pytorch_model.bin``,
     ``pytorch_model.bin.index.json``; the same of an adapter (``adapter_model``) and of a diffusion model
     (``diffusion_pytorch_model``); a single other index; the only file with a suffix of a checkpoint, safetensors
-    before the others.
+    before the others and Keras' ``.h5`` after them.
 
     Parameters
     ----------
@@ -57,6 +69,7 @@ def weights_in(folder: Path) -> Path:
         [path for path in files if path.name.endswith(".index.json")],
         [path for path in files if path.suffix == ".safetensors"],
         [path for path in files if path.suffix.lower() in _WEIGHT_SUFFIXES],
+        [path for path in files if path.suffix.lower() in _KERAS_SUFFIXES],
     ):
         if len(candidates) == 1:
             return candidates[0]
@@ -125,7 +138,7 @@ def model_name(path: Path) -> str:
             return folder.parent.parent.name.rpartition("--")[2]
         return folder.resolve().name or path.stem
     name = path.name
-    for suffix in (".index.json", *_WEIGHT_SUFFIXES, *_WEIGHT_SUFFIXES):
+    for suffix in (".index.json", *_KERAS_SUFFIXES, *_WEIGHT_SUFFIXES, *_WEIGHT_SUFFIXES):
         name = name[: -len(suffix)] if name.lower().endswith(suffix) and len(name) > len(suffix) else name
     return name
 

@@ -11,6 +11,7 @@ from theodolite.sources.errors import CheckpointError
 from theodolite.sources.opened import SourceFile
 
 LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -28,7 +29,6 @@ ZIP_ERRORS = (
 _HEAD = 512
 
 _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras)", "Load it with Keras and save its weights as .npz or .safetensors."),
     (b"GGUF", "a GGUF file", "Open the safetensors model that it was made from, or de-quantise it first."),
     (b"\x1f\x8b", "compressed with gzip", "Unpack it first."),
     (b"BZh", "compressed with bzip2", "Unpack it first."),
@@ -56,7 +56,7 @@ def format_of(file: SourceFile) -> str:
     Returns
     -------
     str
-        ``"safetensors"``, ``"npy"``, ``"npz"``, ``"torch_zip"``, ``"torch_legacy"`` or ``"index"``.
+        ``"safetensors"``, ``"npy"``, ``"npz"``, ``"hdf5"``, ``"torch_zip"``, ``"torch_legacy"`` or ``"index"``.
 
     Raises
     ------
@@ -75,6 +75,8 @@ def format_of(file: SourceFile) -> str:
         return "torch_legacy"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
+    if head.startswith(HDF5):
+        return "hdf5"
     _refuse_foreign(head, file)
     if file.name.endswith(".index.json"):
         return "index"
@@ -89,7 +91,7 @@ def format_of(file: SourceFile) -> str:
     raise CheckpointError(
         f"the format is not known (it begins with {head[:8]!r})",
         file=file.path,
-        remedy="Expected .safetensors, .npz, .npy, a PyTorch file, a *.index.json or a Hugging Face folder.",
+        remedy="Expected .safetensors, .npz, .npy, Keras .h5, a PyTorch file, a *.index.json or a Hugging Face folder.",
     )
 
 

@@ -58,7 +58,7 @@ def listed_because(record: Record, name: str, role: str, anatomy: Anatomy) -> st
         or _reparametrised(name, record.shape, anatomy)
         or _shape(name, record.shape)
         or ("gain of a normalisation: it scales entries and mixes none" if role == "norm" else None)
-        or _axes(name, record.shape, role)
+        or _axes(name, record, role)
     )
     if reason is not None:
         return reason
@@ -88,11 +88,13 @@ def _shape(name: str, shape: tuple[int, ...]) -> str | None:
     return None
 
 
-def _axes(name: str, shape: tuple[int, ...], role: str) -> str | None:
+def _axes(name: str, record: Record, role: str) -> str | None:
+    shape = record.shape
     if role == "expert" and len(shape) == 3 and shape[0] > _MOST_EXPERTS:
         return f"{shape[0]} experts, more than the {_MOST_EXPERTS} that are told apart"
     known = role in {"conv", "expert"} or _HEADED.search(name) or len(squeezed(shape)) == 2
-    if len(shape) < 3 or (known and not name.endswith(".kernel")):
+    # Of a kernel named as TensorFlow and JAX name it only a reader that knows the layer can tell the axes.
+    if len(shape) < 3 or (known and (record.layer is not None or not name.endswith(".kernel"))):
         return None
     return f"{len(shape)} axes whose meaning is not known"
 

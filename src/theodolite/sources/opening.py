@@ -25,8 +25,8 @@ def open_checkpoint(target: str | os.PathLike[str] | Any, *, model: str | None =
     ----------
     target : path or torch.nn.Module
         A ``.safetensors`` file, a ``*.index.json`` of a sharded checkpoint, a Hugging Face folder, an ``.npz`` or
-        ``.npy`` file, a PyTorch file (zip or legacy; read with ``weights_only=True``), or a live module, which is not
-        modified. What a file is, is told by its content and not by its suffix.
+        ``.npy`` file, an HDF5 file of Keras weights, a PyTorch file (zip or legacy; read with ``weights_only=True``),
+        or a live module, which is not modified. What a file is, is told by its content and not by its suffix.
     model : str, optional
         Name of the model; by default that of the folder, the file or the module's class.
 
@@ -83,6 +83,10 @@ def _read(path: Path) -> Contents:
         return read_npz(path)
     if kind == "npy":
         return read_npy(path)
+    if kind == "hdf5":
+        from theodolite.sources.hdf5 import read_hdf5
+
+        return read_hdf5(path)
     from theodolite.sources.torch_files import read_torch
 
     return read_torch(path, kind)

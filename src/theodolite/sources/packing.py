@@ -12,6 +12,7 @@ from theodolite.sources.attention import Ranges, packed_attention
 _EXPERT_LEAF = re.compile(r"(\w+?)(\.weight|_weight)?$")
 _TURNED_EXPERTS = frozenset({"gpt_oss", "llama4", "llama4_text"})
 _GATES = {4: ("input", "forget", "cell", "output"), 3: ("reset", "update", "new")}
+_KERAS_GATES = {4: ("input", "forget", "cell", "output"), 3: ("update", "reset", "new")}
 _RECURRENT = re.compile(r"(^|\.)weight_(ih|hh)(_l\d+(_reverse)?)?$")
 _TURNED_LENS = re.compile(r"(^|\.)W_(in|out|gate|U)$")
 
@@ -89,6 +90,8 @@ def cutting(name: str, shape: tuple[int, ...], role: str, anatomy: Anatomy) -> C
         parts = _gate_and_up(name, out, role, anatomy)
     elif _RECURRENT.search(name):
         parts = _recurrent(name, out, anatomy)
+    elif turned:
+        parts = _keras_recurrent(name, out, anatomy)
     if parts is None:
         whole = Piece("", role if role != "gate_up" else "up", (range(rows),), (range(columns),), turned)
         return Cutting([whole], remark)
@@ -115,7 +118,7 @@ def is_turned(name: str, anatomy: Anatomy) -> bool:
         True for GPT-2's Conv1D, for TransformerLens' ``W_in``, ``W_out``, ``W_gate`` and ``W_U``, and for what
         TensorFlow and JAX call a kernel.
     """
-    return name.endswith(".kernel") or _TURNED_LENS.search(name) is not None or anatomy.is_turned(name)
+    return name.endswith((".kernel", "_kernel")) or _TURNED_LENS.search(name) is not None or anatomy.is_turned(name)
 
 
 def _gate_and_up(name: str, out: int, role: str, anatomy: Anatomy) -> list[tuple[str, str, Ranges]] | None:
@@ -149,6 +152,20 @@ def _recurrent(name: str, out: int, anatomy: Anatomy) -> list[tuple[str, str, Ra
     if gates is None:
         return None
     return [(gate, "other", (range(i * width, (i + 1) * width),)) for i, gate in enumerate(gates)]
+
+
+def _keras_recurrent(name: str, out: int, anatomy: Anatomy) -> list[tuple[str, str, Ranges]] | None:
+    """Gates of a Keras LSTM or GRU, side by side in the columns of its kernels."""
+    hidden = anatomy.shapes.get(f"{name.rpartition('.')[0]}.recurrent_kernel")
+    if hidden is None or len(hidden) != 2 or hidden[1] != out or not name.endswith((".kernel", ".recurrent_kernel")):
+        return None
+    width = hidden[0]
+    gates = _KERAS_GATES.get(out // width) if out % width == 0 else None
+    return (
+        None
+        if gates is None
+        else [(gate, "other", (range(i * width, (i + 1) * width),)) for i, gate in enumerate(gates)]
+    )
 
 
 def _experts(name: str, shape: tuple[int, ...], anatomy: Anatomy) -> Cutting:

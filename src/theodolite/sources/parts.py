@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.sources.relaid import Relaid
 from theodolite.sources.stored import CHUNK_BYTES, RowSource, StoredTensor
 
 if TYPE_CHECKING:
@@ -74,7 +75,13 @@ class Matrix(RowSource):
             raise ValueError(f"values: got shape {values.shape}; the matrix has {self.shape}")
         if not stored.flags.c_contiguous:
             raise ValueError("stored: expected a C-ordered array")
-        self._put_back(values, stored)
+        source = getattr(self, "source", None)
+        if isinstance(source, Relaid):
+            kernel = source.channels_first(stored)
+            self._put_back(values, kernel)
+            stored[...] = source.channels_last(kernel)
+        else:
+            self._put_back(values, stored)
 
     def _put_back(self, values: NDArray[Any], stored: NDArray[Any]) -> None:  # noqa: ARG002 - for those that can
         raise ValueError(f"the view {self.view!r} of a {self.role} cannot be turned back into the tensor")
@@ -82,7 +89,9 @@ class Matrix(RowSource):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("copy=False: a stored matrix is always read into a new array")
-        return np.asarray(self.rows(0, self.shape[0]), dtype=dtype)
+        array = np.asarray(self.rows(0, self.shape[0]), dtype=dtype)
+        # Rows of a live tensor are looked at where they are, and cannot be written to.
+        return array.copy() if copy and not array.flags.writeable else array
 
     def __repr__(self) -> str:
         return f"Matrix({' x '.join(map(str, self.shape))}, {self.dtype}, {self.role}, {self.view})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from theodolite.sources.opened import SourceFile
+from theodolite.sources.relaid import Layout
 from theodolite.sources.stored import RawBytes, StoredTensor
 
 
@@ -30,11 +31,13 @@ class Record:
     reason : str or None
         Why the reader knows that it is not to be measured.
     layer : str or None
-        Class name of the layer that owns it, where the source is a live module.
+        Class name of the layer that owns it, where the source says it.
     groups : int or None
         Groups of the convolution that owns it, where they are known.
     storage : tuple or None
         Equal for tensors that share one memory with the same layout.
+    layout : {"channels_first", "channels_last", "depthwise"}
+        Where the channels of a convolution's kernel lie.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Record:
     layer: str | None = None
     groups: int | None = None
     storage: tuple[object, ...] | None = None
+    layout: Layout = "channels_first"
 
     @property
     def size(self) -> int:
@@ -68,7 +72,7 @@ class Contents:
     records : list of Record
         The tensors in file order.
     format : str
-        ``"safetensors"``, ``"torch"``, ``"npz"``, ``"npy"`` or ``"module"``.
+        ``"safetensors"``, ``"torch"``, ``"npz"``, ``"npy"``, ``"hdf5"`` or ``"module"``.
     files : tuple of SourceFile
         The files that hold them.
     metadata : mapping

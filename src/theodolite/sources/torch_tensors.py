@@ -142,6 +142,34 @@ def stored_tensor(tensor: Any) -> tuple[TorchTensor | None, str | None]:
     return TorchTensor(tensor, tuple(tensor.shape), element.numpy, code), None
 
 
+def write_into(tensor: Any, array: NDArray[Any]) -> None:
+    """Overwrite a torch tensor, leaf or not, with an array of the same shape and type.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor
+        The tensor, on any device.
+    array : numpy.ndarray
+        Its new content, of the type in which `TorchTensor` gives it.
+
+    Raises
+    ------
+    ValueError
+        If shape or type are others.
+    """
+    import torch
+
+    element = ELEMENT_TYPES.get(code_of_torch(tensor.dtype))
+    if tuple(tensor.shape) != array.shape or element is None or element.numpy != array.dtype:
+        raise ValueError(
+            f"array: {array.shape} of {array.dtype} can't stand in {tuple(tensor.shape)} of {tensor.dtype}"
+        )
+    # Types that NumPy lacks cross over as bytes.
+    flat = torch.from_numpy(np.require(array, requirements=("C", "W")).reshape(-1).view(np.uint8))
+    with torch.no_grad():
+        tensor.copy_(flat.view(tensor.dtype).reshape(tensor.shape))
+
+
 def storage_of(tensor: Any) -> tuple[object, ...] | None:
     """Identify the memory that a tensor looks at.
 

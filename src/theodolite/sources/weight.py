@@ -19,6 +19,7 @@ from theodolite.sources.listing import listed_because
 from theodolite.sources.packing import Cutting, Piece, cutting
 from theodolite.sources.parts import Cut, Matrix, Rearranged
 from theodolite.sources.record import Record
+from theodolite.sources.relaid import Relaid
 from theodolite.sources.roles import role_of
 from theodolite.sources.stored import StoredTensor
 from theodolite.sources.weightwatcher import choose
@@ -165,7 +166,7 @@ class Weight:
             return self.listed_because
         if convention == "theodolite":
             return without_operator(self._kernel, input_size) if view == "fft" and self._is_kernel else None
-        return choose(self.name, self._content, self.role, self._turned_conv).reason
+        return choose(self.name, self._laid_out, self.role, self._turned_conv).reason
 
     def fingerprint(self) -> bytes:
         """Hash the element type, the shape and the stored bytes.
@@ -234,7 +235,7 @@ class Weight:
         if self.listed_because is not None:
             return {}
         if convention == "weightwatcher":
-            chosen = choose(self.name, self._content, self.role, self._turned_conv).matrix
+            chosen = choose(self.name, self._laid_out, self.role, self._turned_conv).matrix
             return {} if chosen is None else {"": chosen}
         if self._is_headed:
             return {"": self._heads()}
@@ -309,6 +310,11 @@ class Weight:
         return self._record.content
 
     @property
+    def _laid_out(self) -> StoredTensor:
+        layout = self._record.layout
+        return self._content if layout == "channels_first" else Relaid(self._content, layout)
+
+    @property
     def _is_headed(self) -> bool:
         return len(self.shape) == 3 and _HEADED.search(self.name) is not None
 
@@ -318,7 +324,7 @@ class Weight:
 
     @property
     def _kernel(self) -> Kernel:
-        return Kernel(self._content, self._turned_conv, self._record.groups)
+        return Kernel(self._laid_out, self._turned_conv, self._record.groups)
 
     @cached_property
     def _table(self) -> tuple[int, ...] | None:

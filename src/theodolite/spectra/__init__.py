@@ -4,11 +4,15 @@ from theodolite.spectra._alpha_hat import alpha_hat as alpha_hat
 from theodolite.spectra._correlation_traps import CorrelationTraps as CorrelationTraps
 from theodolite.spectra._correlation_traps import correlation_traps as correlation_traps
 from theodolite.spectra._effective_rank import effective_rank as effective_rank
+from theodolite.spectra._exponential_tail import ExponentialTail as ExponentialTail
+from theodolite.spectra._exponential_tail import exponential_tail as exponential_tail
 from theodolite.spectra._frobenius_norm import frobenius_norm as frobenius_norm
 from theodolite.spectra._hill import hill as hill
 from theodolite.spectra._log_alpha_norm import log_alpha_norm as log_alpha_norm
 from theodolite.spectra._log_norm import log_norm as log_norm
 from theodolite.spectra._log_spectral_norm import log_spectral_norm as log_spectral_norm
+from theodolite.spectra._lognormal_tail import LognormalTail as LognormalTail
+from theodolite.spectra._lognormal_tail import lognormal_tail as lognormal_tail
 from theodolite.spectra._marchenko_pastur import MarchenkoPastur as MarchenkoPastur
 from theodolite.spectra._marchenko_pastur import marchenko_pastur as marchenko_pastur
 from theodolite.spectra._nuclear_norm import nuclear_norm as nuclear_norm
@@ -22,5 +26,9 @@ from theodolite.spectra._random_distance import random_distance as random_distan
 from theodolite.spectra._spectral_entropy import spectral_entropy as spectral_entropy
 from theodolite.spectra._spectral_norm import spectral_norm as spectral_norm
 from theodolite.spectra._stable_rank import stable_rank as stable_rank
+from theodolite.spectra._tail_comparison import TailComparison as TailComparison
+from theodolite.spectra._tail_comparison import tail_comparison as tail_comparison
 from theodolite.spectra._trace_log_rank import TraceLogRank as TraceLogRank
 from theodolite.spectra._trace_log_rank import trace_log_rank as trace_log_rank
+from theodolite.spectra._truncated_power_law import TruncatedPowerLaw as TruncatedPowerLaw
+from theodolite.spectra._truncated_power_law import truncated_power_law as truncated_power_law

@@ -6,13 +6,15 @@ from itertools import islice
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theodolite.core import Array, Field, Limits, Outcome, Refusal, Result, Spectrum, measure
 from theodolite.core import like as in_library_of
 from theodolite.numerics.bulk import fit_weightwatcher_bulk
+from theodolite.numerics.marchenko_pastur import marchenko_pastur_edges, spike_position
 from theodolite.spectra._balanced import balanced
 from theodolite.spectra._bulk import fit_slices, long_side
-from theodolite.spectra._shuffles import Rng, Vector, shuffled_slices
+from theodolite.spectra._shuffles import Rng, Vector, entries_of, shuffled_slices
 
 LEVEL = 0.01
 """Probability of any spike in one shuffle of entries that are noise."""
@@ -20,7 +22,7 @@ LEVEL = 0.01
 PERSISTENCE = 0.95
 """Share of the shuffles in which a trap must stand out."""
 
-_FEW, _REPLICAS = 100, 5
+_FEW, _REPLICAS, _SAMPLE = 100, 5, 1 << 13
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class CorrelationTraps(Result):
         How many eigenvalues stand out in at least 95 % of the shuffles.
     strength : array of shape ()
         The largest eigenvalue over the edge of the bulk, after shuffling: median over the shuffles.
+    mean : array of shape ()
+        Where the common mean of all entries alone puts an eigenvalue, over the edge of the bulk.
     """
 
     count: Annotated[
@@ -56,9 +60,19 @@ class CorrelationTraps(Result):
             reads="about 1 = none, higher = stronger",
         ),
     ]
+    mean: Annotated[
+        Array,
+        Field(
+            unit="1",
+            bounds=(1, None),
+            invariant_to=("scale",),
+            unspecified=("permutation", "transpose", "rotation"),
+            reads="1 = the mean doesn't show, higher = it is a trap",
+        ),
+    ]
 
 
-@measure(cite="martin2025setol", needs=("eigenvalues", "matrix", "shape"), runs="host")
+@measure(cite="martin2025setol", needs=("eigenvalues", "matrix", "shape"), runs="host", version=2)
 def correlation_traps(
     spectrum: Spectrum,
     /,
@@ -89,13 +103,14 @@ def correlation_traps(
     Returns
     -------
     CorrelationTraps
-        How many, and how strong the strongest is; the strengths of all in ``extra["strengths"]``, descending.
+        How many, how strong the strongest is, and how strong one that the mean alone makes; the strengths of all in
+        ``extra["strengths"]``, descending. Of a stack `mean` is the largest over slices.
 
     Raises
     ------
     Refusal
         If every entry is zero, if the shuffled matrix (or a slice) has fewer than 8 eigenvalues above zero, if they are
-        equal, or if it has no bulk.
+        equal, or if it has no bulk; in the view `fft`, whose blocks hold no weights.
 
     Notes
     -----
@@ -103,16 +118,24 @@ def correlation_traps(
     soon as no further shuffle could make a trap, which is after two of twenty where there is none: the count is that of
     all shuffles, the strength the median over those that were made.
 
+    A mean :math:`\mu` is the rank-one matrix :math:`\mu 1 1^\top`, which no order of the entries changes; `mean` is
+    the place in noise of a direction of its size, in the limit of large matrices, with the entries left out that are
+    far enough from the others to be spikes of their own. Where it is close to one of the strengths, that trap is the
+    mean, and setting single entries to zero won't remove it.
+
     Under the convention of WeightWatcher the positions of a kernel are pooled: where their variances differ, as they do
     in every trained convolution, noise itself has traps; and the answer is that of a single shuffle.
 
     Reads as
     --------
-    A few weights that grew out of all proportion, which is a sign of a learning rate too high or of overfitting.
+    A few weights that grew out of all proportion, which is a sign of a learning rate too high or of overfitting; or, if
+    `mean` says so, weights that are mostly of one sign.
 
     Misleads when
     -------------
-    All entries have a heavy tail: then the bulk itself has no edge, and the count depends on the shuffles.
+    All entries have a heavy tail: then the bulk itself has no edge, and the count depends on the shuffles. Or several
+    entries are huge in a small matrix: two that a shuffle puts into one row or column make one spike, so that of three
+    in 80 x 60 often two are counted.
 
     Cost
     ----
@@ -147,7 +170,9 @@ def correlation_traps(
         strengths.append(np.sort(np.concatenate([s.values / s.edge for s in fitted]))[::-1])
         if counts.count(0) > tolerated:
             break
-    return _result(spectrum, sorted(counts)[min(tolerated, len(counts) - 1)], strengths)
+    live = (flat for flat, part in zip(_flat(spectrum), parts, strict=True) if part.size)
+    own = max(_of_mean(flat, s.values.size, s.long, s.bulk.variance) for flat, s in zip(live, fitted, strict=True))
+    return _result(spectrum, sorted(counts)[min(tolerated, len(counts) - 1)], strengths, own)
 
 
 def _as_weightwatcher(spectrum: Spectrum, rng: Rng) -> CorrelationTraps:
@@ -160,15 +185,37 @@ def _as_weightwatcher(spectrum: Spectrum, rng: Rng) -> CorrelationTraps:
     short, long = sorted(spectrum.shape or (1, 1))
     bulk = fit_weightwatcher_bulk(pooled, short, long)
     edge = bulk.variance * (np.sqrt(short) + np.sqrt(long)) ** 2
-    return _result(spectrum, bulk.spikes, [pooled[::-1] / edge])
+    own = max(_of_mean(flat, short, long, bulk.variance) for flat in _flat(spectrum))
+    return _result(spectrum, bulk.spikes, [pooled[::-1] / edge], own)
 
 
-def _result(spectrum: Spectrum, count: int, strengths: Sequence[Vector]) -> CorrelationTraps:
+def _flat(spectrum: Spectrum) -> NDArray[np.floating]:
+    """Lay the entries of each slice out in a row."""
+    host = entries_of(spectrum)
+    return host.reshape(-1, host.shape[-2] * host.shape[-1])
+
+
+def _of_mean(entries: NDArray[np.floating], short: int, long: int, variance: float) -> float:
+    """Say where noise lets a direction as large as the common mean appear, over the edge of the noise."""
+    # An entry that is a spike of its own is no part of what is common; the middle needs no more than a sample.
+    middle = float(np.median(entries[:: max(1, entries.size // _SAMPLE)].astype(np.float64)))
+    reach = float(np.sqrt(variance)) * entries.size**0.25
+    common = entries
+    if max(float(entries.max()) - middle, middle - float(entries.min())) >= reach:
+        common = entries[np.abs(entries - middle) < reach]
+    mean = float(np.mean(common, dtype=np.float64)) if common.size else 0.0
+    ratio = short / long
+    size = abs(mean) * float(np.sqrt(entries.size / (long * variance)))
+    return max(1.0, spike_position(size, ratio) / marchenko_pastur_edges(ratio)[1])
+
+
+def _result(spectrum: Spectrum, count: int, strengths: Sequence[Vector], mean: float) -> CorrelationTraps:
     shortest = min(one.size for one in strengths)
     typical = np.median([one[:shortest] for one in strengths], axis=0)
     values = spectrum.eigenvalues
     return CorrelationTraps(
         count=in_library_of(count, values),
         strength=in_library_of(float(typical[0]), values),
+        mean=in_library_of(mean, values),
         extra={"strengths": in_library_of(typical[:count], values)},
     )

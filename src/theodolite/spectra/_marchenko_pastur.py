@@ -17,7 +17,7 @@ LEVEL = 0.001
 
 @dataclass(frozen=True, kw_only=True)
 class MarchenkoPastur(Result):
-    """A random bulk.
+    """A random bulk; ``extra["balanced_eigenvalues"]`` are those it was fitted to, where they aren't the matrix's own.
 
     Attributes
     ----------
@@ -89,11 +89,12 @@ class MarchenkoPastur(Result):
             bounds=(0, 1),
             invariant_to=("scale", "permutation", "rotation", "transpose"),
             reads="lower = the bulk is that of noise",
+            goodness_of_fit=True,
         ),
     ]
 
 
-@measure(cite="marchenko1967distribution", needs=("eigenvalues", "shape"), runs="host")
+@measure(cite="marchenko1967distribution", needs=("eigenvalues", "shape"), runs="host", version=2, looks_at=balanced)
 def marchenko_pastur(
     spectrum: Spectrum, /, *, convention: Literal["theodolite", "weightwatcher"] = "theodolite"
 ) -> MarchenkoPastur:
@@ -104,8 +105,8 @@ def marchenko_pastur(
     Entries of independent noise of variance :math:`\sigma^2` put the eigenvalues of an n x m matrix on the
     Marchenko-Pastur law. Here the variance is the sum of the eigenvalues within the bulk over
     :math:`(n - k)(m - k)`, where k, the number of spikes, counts the eigenvalues that the largest one of such noise
-    exceeds with a probability of 0.1 % (by Tracy and Widom's law, which is asymptotic: 0.2 % of 16 x 16 noise has a
-    spike): k and the variance are the pair that agrees.
+    exceeds with a probability of 0.1 % (by Tracy and Widom's law, corrected for small matrices). The two are the pair
+    that agrees.
 
     Parameters
     ----------
@@ -121,7 +122,8 @@ def marchenko_pastur(
     MarchenkoPastur
         Standard deviation, variance, edge, number of spikes, soft rank, and distance from the law. Of a stack: sigma
         is the root mean square over slices, variance their mean, spikes their sum, edge and distance the largest,
-        soft rank the smallest.
+        soft rank the smallest. Of an unfolded kernel the eigenvalues with its positions scaled, ascending, are in
+        ``extra["balanced_eigenvalues"]``.
 
     Notes
     -----
@@ -130,6 +132,14 @@ def marchenko_pastur(
     noise and are left out, with the shorter side counting the others: dead rows don't change the fit. Refused for a
     zero matrix, for fewer than 8 eigenvalues above zero in the matrix or a slice, for equal ones, and where fewer than
     4 would be left in the bulk.
+
+    Directions whose planted singular value is 1.15 times the largest of the noise or more, up to ten of them, equal or
+    not, are counted exactly in at least 599 of 600 matrices of 64 x 64 and 128 x 128; their eigenvalues then lie far
+    beyond the edge. One whose *eigenvalue* is expected at 1.15 times the edge is planted at 0.73 of that; in 128 x 128
+    it spreads by 7 % and is found in 82 % of cases (in 64 x 64 in 50 %, from a side of 256 on in 98 % or more). No
+    level finds it always: at 1 % it would be 90 %, at 5 % it is 94 %, where one in twenty matrices of noise has a
+    spike. The level is low since a model has hundreds of layers, and since `smooth` by spikes keeps nothing else of a
+    layer; `outliers` takes any level.
 
     Under the convention of WeightWatcher the `sigma` of a square matrix is not that of the noise: there the fit moves
     the height of the law and not its width, and comes out up to 1.3 where the truth is 1. Pooled slices of unequal
@@ -141,9 +151,10 @@ def marchenko_pastur(
 
     Misleads when
     -------------
-    `distance` is large (above 0.05 for some hundred eigenvalues): then the bulk is no noise of one variance (a heavy
-    tail, rows of unequal size), and the count of spikes depends on where its shoulder happens to lie. In the view `fft`
-    every eigenvalue of a frequency stands twice, and so does every spike.
+    `distance` is large (Gaussian matrices have 0.03 at side 64, 0.007 at 384, 0.004 at 768, whatever the aspect): then
+    the bulk is no noise of one variance (a heavy tail, rows of unequal size), and the count of spikes depends on where
+    its shoulder happens to lie. In the view `fft` every eigenvalue of a frequency stands twice, and so does every
+    spike.
 
     Cost
     ----
@@ -169,7 +180,7 @@ def marchenko_pastur(
     """
     if convention == "weightwatcher":
         return _as_weightwatcher(spectrum)
-    spectrum = balanced(spectrum)
+    own, spectrum = spectrum, balanced(spectrum)
     slices = fitted_bulk(spectrum, LEVEL)
     values = spectrum.eigenvalues
     within = [distance_within(s.values, s.long, s.bulk) for s in slices]
@@ -181,6 +192,7 @@ def marchenko_pastur(
         soft_rank=in_library_of(min(s.edge / float(s.values[-1]) for s in slices), values),
         distance=in_library_of(max(within), values),
         notes=small_bulk(slices, "spikes"),
+        extra={} if spectrum is own else {"balanced_eigenvalues": values},
     )
 
 

@@ -47,7 +47,8 @@ def participation_ratio(
 
     Misleads when
     -------------
-    The tail of many small eigenvalues matters: it is all but ignored. A Gaussian square matrix of side n has n / 2.
+    The tail of many small eigenvalues matters: it is all but ignored. Or it is read without its
+    chance level: a Gaussian matrix of sides n and m has ``n m / (n + m)``, half the side of a square one.
 
     Cost
     ----

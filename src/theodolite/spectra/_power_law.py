@@ -152,7 +152,7 @@ def power_law(
     values = spectrum.eigenvalues
     se, low, high = (in_library_of(end, values) for end in alpha_interval(fit.alpha, fit.sigma, level=LEVEL))
     notes = []
-    if small_sample(sample_of(spectrum, convention).size, convention, truncated):
+    if convention == "weightwatcher" and small_sample(sample_of(spectrum, convention).size, convention, truncated):
         notes = [Note(Outcome.SMALL_SAMPLE_CONVENTION, field="alpha")]
     elif fit.tail_size < SHORT_TAIL:
         notes = [Note(Outcome.SHORT_TAIL, f"{fit.tail_size} eigenvalues", field="alpha")]

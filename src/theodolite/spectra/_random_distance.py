@@ -15,7 +15,7 @@ _POOL = 300
 _Z95 = 1.959963984540054
 
 
-@measure(cite="lin1991divergence", needs=("eigenvalues", "matrix"), runs="host")
+@measure(cite="lin1991divergence", needs=("eigenvalues", "matrix"), runs="host", version=2)
 def random_distance(
     spectrum: Spectrum,
     /,
@@ -60,7 +60,7 @@ def random_distance(
     Raises
     ------
     Refusal
-        If every entry is zero.
+        If every entry is zero, and in the view `fft`, whose blocks hold no weights.
 
     Notes
     -----
@@ -74,8 +74,9 @@ def random_distance(
     Misleads when
     -------------
     All weights have a common mean, which no shuffle changes. Or matrices of different sizes are compared: the distance
-    between two random ones shrinks with the size under the reading of spectra, and grows with emptier bins under that
-    of histograms.
+    between two random square ones shrinks under the reading of spectra, from 0.09 at side 8 over 0.048 at 20, 0.010 at
+    128 and 0.0056 at 256 to 0.0016 at 1024, and grows with emptier bins under that of histograms. Read the percentile
+    of chance beside it.
 
     Cost
     ----

@@ -8,8 +8,8 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.core import Spectrum, is_array, to_numpy
-from theodolite.numerics.slices import positive_eigenvalues, shuffles
+from theodolite.core import Outcome, Refusal, Spectrum, is_array, to_numpy
+from theodolite.numerics.shuffling import shuffled_eigenvalues, shuffles
 
 Vector = NDArray[np.float64]
 Rng = np.random.Generator | int
@@ -29,11 +29,18 @@ def shuffled_slices(spectrum: Spectrum, rng: Rng) -> Iterator[Sequence[Vector]]:
     ------
     sequence of ndarray
         Positive eigenvalues of each slice, ascending, after one shuffle.
+
+    Raises
+    ------
+    Refusal
+        If the entries are no weights: the view `fft` has the blocks of a convolution's operator.
     """
+    if getattr(spectrum.matrix, "view", "") == "fft":
+        raise Refusal(Outcome.NOT_WEIGHTS, "the blocks of a convolution's operator")
     if isinstance(rng, np.random.Generator):
-        yield from (positive_eigenvalues(order) for order in shuffles(_entries(spectrum), rng))
+        yield from (shuffled_eigenvalues(order) for order in shuffles(entries_of(spectrum), rng))
         return
-    known = spectrum.once(("shuffles", int(rng)), lambda: _Remembered(_entries(spectrum), int(rng)))
+    known = spectrum.once(("shuffles", int(rng)), lambda: _Remembered(entries_of(spectrum), int(rng)))
     yield from (known[i] for i in count())
 
 
@@ -46,12 +53,27 @@ class _Remembered:
 
     def __getitem__(self, position: int) -> Sequence[Vector]:
         while len(self._found) <= position:
-            self._found.append(positive_eigenvalues(next(self._orders)))
+            self._found.append(shuffled_eigenvalues(next(self._orders)))
         return self._found[position]
 
 
+def entries_of(spectrum: Spectrum) -> NDArray[np.floating]:
+    """Return the whole matrix on the host, read once.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Has a matrix.
+
+    Returns
+    -------
+    ndarray
+        In float32 or float64.
+    """
+    return spectrum.once("entries", lambda: _entries(spectrum))
+
+
 def _entries(spectrum: Spectrum) -> NDArray[np.floating]:
-    """Read the whole matrix to the host, in float32 or float64."""
     matrix = spectrum.matrix
     # What is not finite, or too large to square, is refused here.
     _ = spectrum.eigenvalues

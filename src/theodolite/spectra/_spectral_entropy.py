@@ -61,8 +61,9 @@ def spectral_entropy(
 
     Misleads when
     -------------
-    Values near 1 are compared: a square Gaussian matrix of side 1000 already has 0.93. `effective_rank` of the
-    eigenvalues is ``n ** entropy`` and keeps the differences apart.
+    Values near 1 are compared: a square Gaussian matrix has 0.88 at side 64, 0.92 at 384 and 0.93 at 1000, one of
+    384 x 1536 has 0.98. Of noise it is about ``1 - n / (2 m ln n)`` for sides n and m. Read the percentile of chance
+    beside it; `effective_rank` of the eigenvalues is ``n ** entropy`` and keeps the differences apart.
 
     Cost
     ----

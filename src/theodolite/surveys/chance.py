@@ -8,8 +8,10 @@ from typing import Any
 from theodolite.core import Outcome
 from theodolite.numerics.chance import chance_levels
 from theodolite.numerics.nulls import QUANTITIES, SMALLEST_SIDE
+from theodolite.numerics.shape_chance import FIXED, SHAPE_QUANTITIES, SOFT_RANK, fixed_chance, shape_chance_level
 
-_MEASURES = frozenset(quantity.partition(".")[0] for quantity in QUANTITIES)
+_KNOWN = frozenset({*QUANTITIES, *SHAPE_QUANTITIES, *FIXED, SOFT_RANK})
+_MEASURES = frozenset(quantity.partition(".")[0] for quantity in _KNOWN)
 
 
 def has_chance(measure: str) -> bool:
@@ -23,7 +25,7 @@ def has_chance(measure: str) -> bool:
     Returns
     -------
     bool
-        True for a few measures.
+        True for those that look at the shape of a spectrum.
     """
     return measure in _MEASURES
 
@@ -43,12 +45,15 @@ def chance(quantity: str, value: float, shape: tuple[int, ...]) -> Mapping[str, 
     Returns
     -------
     mapping
-        Columns of a reading: `chance` and `percentile`, or the outcome that the matrix is too small; empty where
-        there is no such level.
+        Columns of a reading: `chance` and `percentile`, or the outcome that the matrix is too small; `chance` alone
+        where (almost) every Gaussian matrix shows the same; empty where there is no such level.
     """
-    if quantity not in QUANTITIES or len(shape) != 2:
+    if quantity not in _KNOWN or len(shape) != 2:
         return {}
+    place = (shape[0], shape[1])
+    if quantity in FIXED:
+        return {"chance": fixed_chance(quantity, place)}
     if min(shape) < SMALLEST_SIDE:
         return {"outcome": Outcome.TOO_SMALL_FOR_CHANCE.name, "note": f"shape {shape[0]} x {shape[1]}"}
-    level = chance_levels((shape[0], shape[1]))[quantity]
-    return {"chance": level.median, "percentile": level.percentile(value)}
+    level = chance_levels(place)[quantity] if quantity in QUANTITIES else shape_chance_level(quantity, place)
+    return {} if level is None else {"chance": level.median, "percentile": level.percentile(value)}

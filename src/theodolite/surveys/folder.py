@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,41 +115,48 @@ def read_groups(folder: Path) -> list[Group]:
     return [group for *_, group in sorted(found, key=lambda entry: entry[:3])]
 
 
-def array_reference(target: TargetRow) -> str:
-    """Name the array of a target's eigenvalues, whatever folder it will lie in.
+def array_reference(target: TargetRow, name: str = "eigenvalues", key: str = "") -> str:
+    """Name an array of a target, whatever folder it will lie in.
 
     Parameters
     ----------
     target : TargetRow
         The target with its fingerprint.
+    name : str
+        What the array is.
+    key : str
+        Key of the reading that it belongs to; none for what all readings of the target share.
 
     Returns
     -------
     str
-        ``arrays/<name>.safetensors#eigenvalues``; other content or another way of looking gives another name.
+        ``arrays/<file>.safetensors#<name>``; other content, another way of looking or another key gives another file.
     """
-    identity = digest(target.target, target.fingerprint, target.view, target.convention, str(target.shape))
+    beside = (key,) if key else ()
+    identity = digest(target.target, target.fingerprint, target.view, target.convention, str(target.shape), *beside)
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", target.target)[-80:].strip("-")
-    return f"{ARRAYS}/{slug}-{identity[:16]}.safetensors#eigenvalues"
+    return f"{ARRAYS}/{slug}-{identity[:16]}.safetensors#{name}"
 
 
-def write_array(folder: Path, reference: str, values: np.ndarray[Any, Any]) -> None:
-    """Write an array so that it is there whole or not at all.
+def write_arrays(folder: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Write arrays so that every file of them is there whole or not at all.
 
     Parameters
     ----------
     folder : Path
         The run folder.
-    reference : str
-        As `array_reference` gives it.
-    values : numpy.ndarray
-        The array.
+    arrays : mapping of str to numpy.ndarray
+        By reference, as `array_reference` gives it; all arrays of a file are given together.
     """
     from safetensors.numpy import save
 
-    name, _, key = reference.partition("#")
-    with replacing(folder / name) as file:
-        file.write(save({key: np.ascontiguousarray(values)}))
+    files: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
+    for reference, values in arrays.items():
+        file, _, name = reference.partition("#")
+        files.setdefault(file, {})[name] = np.ascontiguousarray(values)
+    for file, content in files.items():
+        with replacing(folder / file) as out:
+            out.write(save(content))
 
 
 def load_array(folder: Path, reference: str) -> np.ndarray[Any, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from theodolite.core import Outcome, ReadingRow, Readings, Refusal, Spectrum, TargetRow, digest, to_numpy
 from theodolite.core.progress import Clock, Progress
-from theodolite.core.results import FieldReading, field_readings
+from theodolite.core.results import FieldReading, arrays_beside, field_readings
 from theodolite.numerics.threads import blas_threads
 from theodolite.sources import Weight
 from theodolite.surveys.chance import chance
@@ -164,15 +164,15 @@ class Answer:
         The target with its fingerprint.
     readings : tuple of ReadingRow
         What was computed.
-    values : numpy.ndarray or None
-        The eigenvalues, where a reading refers to them.
+    arrays : mapping of str to numpy.ndarray
+        What readings refer to, by reference: eigenvalues, and arrays that a measure gave beside its fields.
     """
 
     task: str
     cost: float
     row: TargetRow
     readings: tuple[ReadingRow, ...]
-    values: np.ndarray[Any, Any] | None = None
+    arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
 def _measure(
@@ -184,7 +184,7 @@ def _measure(
     answers = in_parallel(answer, tasks, jobs)
     try:
         for given in answers:
-            keep.commit(given.row, given.readings, given.values)
+            keep.commit(given.row, given.readings, given.arrays)
             failed = sum(row.status == "failed" for row in given.readings)
             clock.finished(given.task, given.cost, computed=bool(given.readings), failed=failed)
     finally:
@@ -224,13 +224,15 @@ def _answered(task: Task) -> Answer:
     spectrum = Spectrum(target.matrix)
     values, instead = _decomposed(spectrum)
     readings: list[ReadingRow] = []
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
     content = digest(row.fingerprint, target.look)
     for question, key in missing:
-        refers = values is not None and question.request.name in WITH_SPECTRUM
-        about = _About(question, row, key, array_reference(row) if refers else "")
-        readings += _ask(about, spectrum, content, instead)
-    refer = any(reading.array for reading in readings)
-    return Answer(row.target, task.cost, row, _timed(readings, started), values if refer else None)
+        about = _About(question, row, key)
+        if values is not None and question.request.name in WITH_SPECTRUM:
+            about = replace(about, array=array_reference(row))
+            arrays[about.array] = values
+        readings += _ask(about, spectrum, content, instead, arrays)
+    return Answer(row.target, task.cost, row, _timed(readings, started), arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,18 +271,36 @@ def _decomposed(spectrum: Spectrum) -> tuple[np.ndarray[Any, Any] | None, Except
         return None, error.with_traceback(None)
 
 
-def _ask(about: _About, spectrum: Spectrum, content: str, instead: Exception | None) -> list[ReadingRow]:
-    question = about.question
+def _ask(
+    about: _About,
+    spectrum: Spectrum,
+    content: str,
+    instead: Exception | None,
+    arrays: dict[str, np.ndarray[Any, Any]],
+) -> list[ReadingRow]:
+    """Ask one question; what its answer holds beside its fields goes to `arrays`."""
+    question, bare = about.question, about
     try:
         if instead is not None:
             raise instead
         rng = {"rng": stream(question.seed, content)} if question.random else {}
         result = question.request.measure(spectrum, **question.parameters, **rng)
-        return [_reading(about, part) for part in field_readings(result, question.traits.fields)]
+        found = _arrays(about, result)
+        if found and not about.array:
+            about = replace(about, array=next(iter(found)))
+        made = [_reading(about, part) for part in field_readings(result, question.traits.fields)]
     except Refusal as refusal:
-        return about.instead(refusal.outcome, refusal.detail)
+        return bare.instead(refusal.outcome, refusal.detail)
     except Exception as error:
-        return about.instead(Outcome.UNEXPECTED, _cause(error))
+        return bare.instead(Outcome.UNEXPECTED, _cause(error))
+    arrays.update(found)
+    return made
+
+
+def _arrays(about: _About, result: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """Name the arrays beside a result; nothing refers to an empty one."""
+    beside = arrays_beside(result).items()
+    return {array_reference(about.row, name, about.key): values for name, values in beside if values.size}
 
 
 def _reading(about: _About, part: FieldReading) -> ReadingRow:

@@ -24,8 +24,9 @@ _NORMS = ("frobenius_norm", "spectral_norm", "nuclear_norm", "log_norm", "log_sp
 _RANKS = ("stable_rank", "effective_rank", "participation_ratio", "numerical_rank", "spectral_entropy")
 _QUICK = (*_NORMS, *_RANKS, "power_law", "alpha_hat", "log_alpha_norm")
 _BULK = ("marchenko_pastur", "outliers", "trace_log_rank", "random_distance", "correlation_traps")
+_TAILS = ("truncated_power_law", "exponential_tail", "lognormal_tail", "tail_comparison")
 _INTERVALS = {"power_law": "with_interval(power_law)"}
-_FULL = (*(_INTERVALS.get(name, name) for name in _QUICK), "hill", *_BULK)
+_FULL = (*(_INTERVALS.get(name, name) for name in _QUICK), "hill", *_BULK, *_TAILS)
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {

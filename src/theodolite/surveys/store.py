@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -58,8 +58,10 @@ class Store(ABC):
         if new or rows:
             self._append(Group(tuple(rows), (), tuple(new)))
 
-    def commit(self, target: TargetRow, readings: Sequence[ReadingRow], values: np.ndarray[Any, Any] | None) -> None:
-        """Commit a target with its readings; its array is in place before.
+    def commit(
+        self, target: TargetRow, readings: Sequence[ReadingRow], arrays: Mapping[str, np.ndarray[Any, Any]]
+    ) -> None:
+        """Commit a target with its readings; its arrays are in place before.
 
         Parameters
         ----------
@@ -67,11 +69,11 @@ class Store(ABC):
             The target.
         readings : sequence of ReadingRow
             What was computed.
-        values : numpy.ndarray or None
-            The array that readings refer to.
+        arrays : mapping of str to numpy.ndarray
+            The arrays that readings refer to, by reference.
         """
-        if values is not None:
-            self._keep(next(row.array for row in readings if row.array), values)
+        if arrays:
+            self._keep(arrays)
         if readings or self._targets.get(target.target) != target:
             self._append(Group((target,), tuple(readings)))
 
@@ -87,7 +89,7 @@ class Store(ABC):
     def _append(self, group: Group) -> None: ...
 
     @abstractmethod
-    def _keep(self, reference: str, values: np.ndarray[Any, Any]) -> None: ...
+    def _keep(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None: ...
 
 
 class MemoryStore(Store):
@@ -116,8 +118,8 @@ class MemoryStore(Store):
     def _append(self, group: Group) -> None:
         self._groups.append(replace(group, at=float(len(self._groups))))
 
-    def _keep(self, reference: str, values: np.ndarray[Any, Any]) -> None:
-        self._arrays[reference] = values
+    def _keep(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        self._arrays.update(arrays)
 
 
 class FolderStore(Store):
@@ -166,5 +168,5 @@ class FolderStore(Store):
     def _append(self, group: Group) -> None:
         self._journal.append(group)
 
-    def _keep(self, reference: str, values: np.ndarray[Any, Any]) -> None:
-        run_folder.write_array(self._folder, reference, values)
+    def _keep(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        run_folder.write_arrays(self._folder, arrays)

@@ -19,6 +19,7 @@ from theodolite.act.smooth.plan import MatrixPlan, SmoothPlan
 from theodolite.act.smooth.traps import without_traps
 from theodolite.core.progress import Clock, Progress
 from theodolite.numerics.blocks import NonFiniteError
+from theodolite.numerics.positions import position_scales
 from theodolite.numerics.threads import blas_threads, blas_threads_for
 from theodolite.numerics.truncation import principal_axes, truncated_blocks
 from theodolite.sources import Checkpoint, Matrix, Weight, open_checkpoint
@@ -102,7 +103,7 @@ def apply(
     """
     with ExitStack() as stack:
         opened = checkpoint if isinstance(checkpoint, Checkpoint) else stack.enter_context(open_checkpoint(checkpoint))
-        work = _Work(plan, opened, workers(jobs), progress)
+        work = Work(plan, opened, workers(jobs), progress)
         copy = write_copy(opened, path, work.arrays, overwrite=overwrite, beside=work.record, mark=RECORD)
     return Smoothed(copy.path, copy.files, work.changes, copy.left_out)
 
@@ -129,8 +130,25 @@ def check_place(checkpoint: Checkpoint, path: Path, *, overwrite: bool = False) 
     destination(checkpoint, path, overwrite=overwrite, mark=RECORD)
 
 
-class _Work:
-    """The tensors of one copy, smoothed as they are asked for."""
+class Work:
+    """The tensors of one copy, smoothed as they are asked for.
+
+    Parameters
+    ----------
+    plan : SmoothPlan
+        What to do.
+    checkpoint : Checkpoint
+        What is copied.
+    jobs : int
+        How many tensors at a time.
+    progress : callable, optional
+        Called after every tensor.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint doesn't have the plan's matrices.
+    """
 
     def __init__(
         self, plan: SmoothPlan, checkpoint: Checkpoint, jobs: int, progress: Callable[[Progress], None] | None
@@ -145,13 +163,39 @@ class _Work:
 
     @property
     def changes(self) -> tuple[Change, ...]:
+        """What was changed of what was asked for so far.
+
+        Returns
+        -------
+        tuple of Change
+            In the order of the plan.
+        """
         return tuple(self._found[m.name] for m in self._plan.matrices if m.name in self._found)
 
     def record(self) -> Mapping[str, bytes]:
+        """Write down what was done.
+
+        Returns
+        -------
+        mapping of str to bytes
+            The file `RECORD`.
+        """
         changes = {change.name: {"error": change.error, "rounding": change.rounding} for change in self.changes}
         return {RECORD: f"{json.dumps({**self._plan.to_dict(), 'changes': changes}, indent=1)}\n".encode()}
 
     def arrays(self, weights: Sequence[Weight]) -> Iterator[NDArray[Any] | None]:
+        """Smooth tensors, one after the other.
+
+        Parameters
+        ----------
+        weights : sequence of Weight
+            Tensors of the checkpoint.
+
+        Yields
+        ------
+        numpy.ndarray or None
+            What stands in the place of each; None where it stays as it is.
+        """
         costs = [self._cost(weight) for weight in weights]
         clock = Clock(len(weights), sum(costs), self._progress)
         for weight, cost, smoothed in zip(weights, costs, in_order(self._smoothed, weights, self._jobs), strict=True):
@@ -174,7 +218,7 @@ class _Work:
         changes = []
         for plan in todo:
             with blas_threads(blas_threads_for(plan.shape)):
-                values, change = smooth(matrices[plan.part], plan)
+                values, change = smooth(matrices[plan.part], plan, balance=self._plan.smoothing.balances)
             matrices[plan.part].put_back(values, array)
             changes.append(change)
         return array, changes
@@ -194,8 +238,12 @@ def _check(plan: MatrixPlan, checkpoint: Checkpoint) -> None:
         raise ValueError(f"checkpoint: the plan has {plan.name} of {shape}, and {checkpoint.model} has {seen}")
 
 
-def smooth(matrix: Matrix, plan: MatrixPlan) -> tuple[NDArray[Any], Change]:
-    """Smooth one matrix.
+def smooth(matrix: Matrix, plan: MatrixPlan, *, balance: bool = False) -> tuple[NDArray[Any], Change]:
+    r"""Smooth one matrix.
+
+    What stays is the best approximation of its rank k in the sense of Eckart and Young. Of a kernel W whose positions
+    are scaled by D to noise of one variance it is that of W D, and scaled back:
+    :math:`W_k = (W D)_k D^{-1}`, which of all matrices of rank k has the smallest :math:`\lVert (W - W_k) D \rVert_F`.
 
     Parameters
     ----------
@@ -203,6 +251,8 @@ def smooth(matrix: Matrix, plan: MatrixPlan) -> tuple[NDArray[Any], Change]:
         The matrix.
     plan : MatrixPlan
         What of it stays.
+    balance : bool
+        Whether the positions of an unfolded kernel are scaled to noise of one variance.
 
     Returns
     -------
@@ -220,14 +270,19 @@ def smooth(matrix: Matrix, plan: MatrixPlan) -> tuple[NDArray[Any], Change]:
     if plan.rank >= plan.side:
         return np.array(source), Change(plan.name, 0.0, 0.0)
     try:
-        _, axes = principal_axes(source)
+        scales = _column_scales(source, matrix.positions) if balance and matrix.positions > 1 else None
+        scaled = source if scales is None else np.asarray(source, dtype=np.float64) * scales
+        _, axes = principal_axes(scaled)
     except NonFiniteError as error:
         raise ValueError(f"{plan.name}: {error}") from error
     values = np.empty(matrix.shape, dtype=matrix.dtype)
     rows, columns = plan.shape
     turned = values if rows > columns else values.T
     total = off = rounding = 0.0
-    for start, block, kept in truncated_blocks(source, axes, plan.rank):
+    for start, block, kept in truncated_blocks(scaled, axes, plan.rank):
+        if scales is not None:
+            unit = _inverse(scales if rows > columns else scales[start : start + block.shape[0], None])
+            block, kept = block * unit, kept * unit
         stored = _rounded(kept, matrix.dtype)
         turned[start : start + block.shape[0]] = stored
         back = stored.astype(np.float64)
@@ -236,6 +291,15 @@ def smooth(matrix: Matrix, plan: MatrixPlan) -> tuple[NDArray[Any], Change]:
         rounding += float(np.square(back - kept).sum())
     scale = total or 1.0
     return values, Change(plan.name, math.sqrt(off / scale), math.sqrt(rounding / scale))
+
+
+def _column_scales(source: Any, positions: int) -> NDArray[np.float64]:
+    return np.tile(position_scales(np.asarray(source), positions), source.shape[1] // positions)
+
+
+def _inverse(scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    # A position without weights has the scale 0, and keeps none.
+    return np.divide(1.0, scales, out=np.zeros_like(scales), where=scales > 0.0)
 
 
 def _rounded(block: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from theodolite import spectra
 from theodolite.core import Missing, Outcome, ParameterError, Readings, Refusal, Spectrum, TargetRow, to_numpy
+from theodolite.numerics.positions import balanced_kernel
 
 
 class Evidence(Protocol):
@@ -21,7 +22,7 @@ class Evidence(Protocol):
     def number(self, measure: str, field: str) -> float:
         """Give one field of one measure, or raise a Refusal."""
 
-    def eigenvalues(self) -> NDArray[np.float64] | None:
+    def eigenvalues(self, *, balanced: bool = False) -> NDArray[np.float64] | None:
         """Give the squared singular values in descending order; None where they were not kept."""
 
 
@@ -73,15 +74,25 @@ class Measured:
             raise Refusal(result.outcome, result.detail, measure)
         return float(to_numpy(result))
 
-    def eigenvalues(self) -> NDArray[np.float64] | None:
+    def eigenvalues(self, *, balanced: bool = False) -> NDArray[np.float64] | None:
         """Give the squared singular values.
+
+        Parameters
+        ----------
+        balanced : bool
+            Whether the positions of an unfolded kernel are scaled to noise of one variance first.
 
         Returns
         -------
         ndarray or None
             Descending.
         """
-        return np.asarray(to_numpy(self._spectrum.eigenvalues), dtype=np.float64)[::-1]
+        values = np.asarray(to_numpy(self._spectrum.eigenvalues), dtype=np.float64)
+        positions = int(getattr(self._spectrum.matrix, "positions", 1))
+        if balanced and positions > 1:
+            kernel = balanced_kernel(np.asarray(self._spectrum.matrix), positions)
+            values = np.asarray(Spectrum(kernel).eigenvalues)
+        return values[::-1]
 
 
 class Read:
@@ -147,14 +158,21 @@ class Read:
             raise Refusal(Outcome[found[0].outcome], found[0].note, measure)
         return value
 
-    def eigenvalues(self) -> NDArray[np.float64] | None:
+    def eigenvalues(self, *, balanced: bool = False) -> NDArray[np.float64] | None:
         """Load the squared singular values, where a reading refers to them.
+
+        Parameters
+        ----------
+        balanced : bool
+            Whether those of a kernel with its positions scaled are wanted, which no reading keeps.
 
         Returns
         -------
         ndarray or None
             Descending.
         """
+        if balanced and self._target.view == "unfold":
+            return None
         reference = next((row.array for row in self._rows if row.array.endswith("#eigenvalues")), "")
         if not reference:
             return None

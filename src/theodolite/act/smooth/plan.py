@@ -38,7 +38,8 @@ class MatrixPlan:
     rank : int
         How many components stay, of ``min(shape)``.
     energy : float or None
-        Their share of the sum of squared singular values; None where that is not known.
+        Their share of the sum of squared singular values (by ``"spikes"``, of a kernel with its positions scaled to
+        noise of one variance); None where that is not known.
     reason : str
         Why that many.
     traps : tuple of Trap
@@ -219,6 +220,34 @@ class SmoothPlan:
 
         return apply(self, checkpoint, Path(path), overwrite=overwrite, jobs=jobs, progress=progress)
 
+    def smoothed(self, module: Any, *, jobs: int = 1, progress: Callable[[Progress], None] | None = None) -> Any:
+        """Make a smoothed copy of a live module in memory; the module itself is not touched.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            What the plan was made for, or another one with the same tensors.
+        jobs : int
+            How many tensors are worked on at a time; -1: one per core.
+        progress : callable, optional
+            Called with a `Progress` after every tensor.
+
+        Returns
+        -------
+        torch.nn.Module
+            A deep copy on the same devices and in the same mode, with the weights that `apply` would write.
+
+        Raises
+        ------
+        TypeError
+            If it is no module.
+        ValueError
+            If the module doesn't have the plan's matrices, or can't be copied.
+        """  # noqa: DOC502 - raised by what is called
+        from theodolite.act.smooth.in_memory import smoothed_module
+
+        return smoothed_module(self, module, jobs=jobs, progress=progress)
+
     def to_dict(self) -> dict[str, Any]:
         """Give the plan as JSON values.
 
@@ -294,8 +323,8 @@ class SmoothPlan:
 
 
 def _percent(share: float) -> str:
-    # Rounded down, so that 100 % is said of the whole alone.
-    return f"{int(share * 1000) / 10:g} %"
+    # 100 % is said of the whole alone.
+    return "more than 99.9 %" if 0.999 < share < 1.0 else f"{round(100.0 * share, 1):g} %"
 
 
 def _clause(reason: str) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from theodolite.act.in_order import in_order, workers
 from theodolite.act.smooth.evidence import Measured, Read
 from theodolite.act.smooth.plan import MatrixPlan, SmoothPlan
 from theodolite.act.smooth.rules import choose
 from theodolite.act.smooth.smoothing import Smoothing
-from theodolite.act.smooth.traps import Trap, find_traps, without_traps
+from theodolite.act.smooth.traps import cleaned, find_traps
 from theodolite.core import ParameterError, Readings, Spectrum, TargetRow, digest
 from theodolite.core.progress import Clock, Progress
 from theodolite.core.rows import MODEL
@@ -96,21 +95,6 @@ class _Task:
         object.__setattr__(self, "cost", decompositions * (short**2 * long + short**3))
 
 
-class _Cleaned(Matrix):
-    """A matrix without its traps, still known as the kernel that it is of."""
-
-    def __init__(self, matrix: Matrix, traps: Sequence[Trap]) -> None:
-        self.shape, self.dtype, self.role, self.view = matrix.shape, matrix.dtype, matrix.role, matrix.view
-        self._entries, self._positions = without_traps(matrix, traps), matrix.positions
-
-    @property
-    def positions(self) -> int:
-        return self._positions
-
-    def rows(self, start: int, stop: int) -> NDArray[Any]:
-        return self._entries[start:stop]
-
-
 def _from_checkpoint(
     checkpoint: Checkpoint, smoothing: Smoothing, jobs: int, progress: Callable[[Progress], None] | None
 ) -> SmoothPlan:
@@ -136,7 +120,7 @@ def _plan(task: _Task) -> MatrixPlan:
     with blas_threads(blas_threads_for((rows, columns))):
         matrix: Any = task.matrix
         traps = find_traps(matrix, _stream(task)) if task.smoothing.remove_traps else ()
-        choice = choose(Measured(Spectrum(_Cleaned(task.matrix, traps) if traps else matrix)), task.smoothing)
+        choice = choose(Measured(Spectrum(cleaned(matrix, traps))), task.smoothing)
     return MatrixPlan(
         task.tensor, task.part, matrix.role, (rows, columns), choice.rank, choice.energy, choice.reason, traps
     )

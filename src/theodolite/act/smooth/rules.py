@@ -52,15 +52,15 @@ def choose(evidence: Evidence, smoothing: Smoothing) -> Choice:
     side = evidence.side
     try:
         rank, reason = _RULES[smoothing.by](evidence, smoothing)
-        energy = _energy_within(evidence, rank) if rank < side else 1.0
+        energy = _energy_within(evidence, rank, smoothing) if rank < side else 1.0
     except Refusal as refusal:
         detail = f" ({refusal.detail})" if refusal.detail else ""
         return Choice(side, 1.0, refusal.outcome.cause.rstrip(".") + detail)
     return Choice(min(rank, side), energy, reason)
 
 
-def _energy_within(evidence: Evidence, rank: int) -> float | None:
-    values = evidence.eigenvalues()
+def _energy_within(evidence: Evidence, rank: int, smoothing: Smoothing) -> float | None:
+    values = evidence.eigenvalues(balanced=smoothing.balances)
     if values is None:
         return None
     total = float(values.sum())

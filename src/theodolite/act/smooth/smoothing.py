@@ -35,7 +35,8 @@ class Smoothing:
     ----------
     by : {"trace_log", "spikes", "energy", "rank", "none"}
         The rule. ``"trace_log"``: as many as `spectra.trace_log_rank` counts. ``"spikes"``: those that stand out from
-        the random bulk, as `spectra.marchenko_pastur` counts them. ``"energy"``: the fewest that hold a share of the
+        the random bulk, as `spectra.marchenko_pastur` counts them: of an unfolded kernel with its positions scaled to
+        noise of one variance, and scaled back afterwards. ``"energy"``: the fewest that hold a share of the
         sum of squared singular values. ``"rank"``: a number of them. ``"none"``: all, for removing traps alone.
     energy : float, optional
         The share, above 0 and at most 1, for ``by="energy"``; 0.95 where none is given.
@@ -71,6 +72,8 @@ class Smoothing:
             raise ParameterError(f"by is {self.by!r}; {closest(str(self.by), get_args(Rule))}")
         if self.by == "energy" and self.energy is None:
             object.__setattr__(self, "energy", DEFAULT_ENERGY)
+        if self.rank is not None and _is_number(self.rank) and float(self.rank).is_integer():
+            object.__setattr__(self, "rank", int(self.rank))
         self._check_amounts()
         if not isinstance(self.remove_traps, bool):
             raise ParameterError(f"remove_traps is {self.remove_traps!r}; it must be true or false")
@@ -90,8 +93,6 @@ class Smoothing:
             raise ParameterError(f"energy is {self.energy!r}; it must be a share above 0 and at most 1, as 0.95")
         if self.by == "rank" and not _is_rank(self.rank):
             raise ParameterError(f"rank is {self.rank!r}; it must be a whole number above 0, or a fraction below 1")
-        if self.rank is not None and self.rank >= 1:
-            object.__setattr__(self, "rank", int(self.rank))
 
     @classmethod
     def of(cls, smoothing: Any = "trace_log", **options: Any) -> Smoothing:
@@ -130,6 +131,11 @@ class Smoothing:
         if options.setdefault("by", smoothing) != smoothing:
             raise ParameterError(f"by is {options['by']!r}, and the rule is {smoothing!r}; give one")
         return cls(**options)
+
+    @property
+    def balances(self) -> bool:
+        """Whether the components of an unfolded kernel are those with its positions scaled to noise of one variance."""
+        return self.by == "spikes"
 
     def keeps(self, name: str, module: str) -> bool:
         """Tell whether a tensor is among those that are smoothed.

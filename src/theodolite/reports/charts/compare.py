@@ -85,7 +85,7 @@ def change_map(found: Comparison, *, width: int = 700) -> alt.LayerChart:
 
 
 def _cells(found: Comparison) -> list[dict[str, Any]]:
-    from theodolite.study.comparison_words import percent
+    from theodolite.study.comparisons.words import percent
 
     cells: dict[tuple[str, str], dict[str, Any]] = {}
     for layer in found.layers:

@@ -20,6 +20,9 @@ from theodolite.reports.layers import Layer
 MOST_POINTS = 256
 """Order statistics of one spectrum that go into a page at most."""
 
+MOST_BALANCED = 128
+"""The same, of those that a bulk was fitted to where they aren't the layer's own."""
+
 DRAWN_SHARE = 0.98
 """Share of the eigenvalues that is drawn, from the largest down; the last few may lie many decades below."""
 
@@ -43,6 +46,9 @@ class SpectrumData:
         (eigenvalue, rank); empty where the shape doesn't tell it, and where a bulk was fitted.
     bulk : DrawnBulk or None
         The fitted bulk; None where none was.
+    balanced : tuple of (float, float)
+        What the bulk was fitted to, as (eigenvalue, rank), where that isn't the spectrum itself: the eigenvalues of an
+        unfolded kernel with its positions scaled to one variance.
     """
 
     ranks: tuple[int, ...]
@@ -50,6 +56,7 @@ class SpectrumData:
     tail: tuple[tuple[float, float], ...] = ()
     chance: tuple[tuple[float, float], ...] = ()
     bulk: DrawnBulk | None = None
+    balanced: tuple[tuple[float, float], ...] = ()
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Give the data sets of `spectrum_chart`.
@@ -57,14 +64,15 @@ class SpectrumData:
         Returns
         -------
         dict
-            ``spikes``, ``points`` (the other eigenvalues), ``tail``, ``chance`` and ``bulk``, each a list of rows with
-            ``x`` (eigenvalue) and ``y`` (rank); ``edge``, at most one row with ``x`` and ``says``.
+            ``spikes``, ``points`` and ``balanced`` (the other eigenvalues), ``tail``, ``chance`` and ``bulk``, each a
+            list of rows with ``x`` (eigenvalue) and ``y`` (rank); ``edge``, at most one row with ``x`` and ``says``.
         """
         points = tuple(zip(self.eigenvalues, self.ranks, strict=True))
         beyond = 0 if self.bulk is None else self.bulk.spikes
-        sets = {
-            "points": [pair for pair in points if pair[1] > beyond],
-            "spikes": [pair for pair in points if pair[1] <= beyond],
+        sets: dict[str, Sequence[tuple[float, float]]] = {
+            "points": [pair for pair in points if self.balanced or pair[1] > beyond],
+            "spikes": [pair for pair in self.balanced or points if pair[1] <= beyond],
+            "balanced": [pair for pair in self.balanced if pair[1] > beyond],
             "tail": self.tail,
             "chance": self.chance,
             "bulk": () if self.bulk is None else self.bulk.curve,
@@ -140,23 +148,38 @@ def spectrum_data(readings: Readings, layer: Layer) -> SpectrumData | None:
     SpectrumData or None
         None where no eigenvalues were kept, or none is positive.
     """
-    reference = next((row.array for row in layer.rows.values() if row.array), "")
-    if not reference:
+    values, balanced = (_kept(readings, layer, name) for name in ("eigenvalues", "balanced_eigenvalues"))
+    positive = _positive(values)
+    if not positive.size:
         return None
+    drawn = _thinned(positive, MOST_POINTS)
+    apart = _thinned(_positive(balanced), MOST_BALANCED)
+    smallest = min(pairs[-1][0] for pairs in (drawn, apart) if pairs)
+    bulk = drawn_bulk(layer, balanced if apart else values, smallest)
+    chance = chance_curve(layer, values, smallest) if bulk is None else ()
+    eigenvalues, ranks = zip(*drawn, strict=True)
+    tail = _fitted_tail(layer, positive)
+    return SpectrumData(ranks, eigenvalues, tail, chance, bulk, apart if bulk is not None else ())
+
+
+def _kept(readings: Readings, layer: Layer, name: str) -> Vector:
+    """Load a layer's eigenvalues of one name, descending; none where none were kept."""
+    reference = next((row.array for row in layer.rows.values() if row.array.endswith(f"#{name}")), "")
     try:
         stored = readings.array(reference)
     except LookupError:
-        return None
-    values = np.sort(np.asarray(stored, dtype=np.float64))[::-1]
-    positive = values[values > values[0] * 1e-14] if values.size and values[0] > 0 else values[:0]
-    if not positive.size:
-        return None
-    ranks = log_spaced_ranks(max(1, math.ceil(DRAWN_SHARE * positive.size)))
-    chosen = positive[np.asarray(ranks) - 1]
-    smallest = float(chosen[-1])
-    bulk = drawn_bulk(layer, values, smallest)
-    chance = chance_curve(layer, values, smallest) if bulk is None else ()
-    return SpectrumData(ranks, tuple(float(x) for x in chosen), _fitted_tail(layer, positive), chance, bulk)
+        return np.zeros(0)
+    return np.sort(np.asarray(stored, dtype=np.float64))[::-1]
+
+
+def _positive(values: Vector) -> Vector:
+    return values[values > values[0] * 1e-14] if values.size and values[0] > 0 else values[:0]
+
+
+def _thinned(values: Vector, most: int) -> tuple[tuple[float, int], ...]:
+    """Choose which of the eigenvalues to draw, with their ranks."""
+    ranks = log_spaced_ranks(math.ceil(DRAWN_SHARE * values.size), most) if values.size else ()
+    return tuple((float(values[rank - 1]), rank) for rank in ranks)
 
 
 def _fitted_tail(layer: Layer, values: Vector) -> tuple[tuple[float, float], ...]:
@@ -185,7 +208,8 @@ def spectrum_chart(data: SpectrumData | None = None, *, width: int = 380, height
     -------
     altair.LayerChart
         Rank against eigenvalue, the fitted tail from xmin on, and the Marchenko–Pastur law: as a dashed curve where it
-        is that of chance, as a full one with its edge where it was fitted. Spikes are hollow.
+        is that of chance, as a full one with its edge where it was fitted. Spikes are hollow; eigenvalues that a bulk
+        was fitted to and that aren't the layer's own are hollow circles.
     """
     rows: dict[str, Sequence[dict[str, Any]]] = {} if data is None else dict(data.rows())
 
@@ -203,11 +227,13 @@ def spectrum_chart(data: SpectrumData | None = None, *, width: int = 380, height
     side = {"align": alt.expr(f"{near} ? 'left' : 'right'"), "dx": alt.expr(f"{near} ? 5 : -5")}
     tooltip = [alt.Tooltip("y:Q", title="rank", format=",d"), alt.Tooltip("x:Q", title="eigenvalue", format=".4g")]
     dots = {"shape": "circle", "style": "spectrum", "size": 16, "strokeWidth": 0, "opacity": 0.7, "filled": True}
+    scaled = {"shape": "circle", "style": "bulk", "size": 16, "strokeWidth": 0.9, "opacity": 0.9, "filled": False}
     hollow = {"shape": "diamond", "style": "bulk", "size": 44, "strokeWidth": 1.3, "opacity": 1, "filled": False}
     line = {"strokeWidth": 1.5, "opacity": 0.9, "clip": True}
     layers = (
         alt.Chart(named("chance")).mark_line(style="chance", strokeDash=[4, 3], **line).encode(x=x, y=y, order="y:Q"),
         alt.Chart(named("points")).mark_point(**dots).encode(x=x, y=y, tooltip=tooltip),
+        alt.Chart(named("balanced")).mark_point(**scaled).encode(x=x, y=y, tooltip=tooltip),
         alt.Chart(named("bulk")).mark_line(style="bulk", **line).encode(x=x, y=y, order="y:Q"),
         alt.Chart(named("spikes")).mark_point(**hollow).encode(x=x, y=y, tooltip=tooltip),
         alt.Chart(named("tail")).mark_line(style="tail", strokeWidth=2.5, opacity=0.9).encode(x=x, y=y),

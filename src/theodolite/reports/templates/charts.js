@@ -125,10 +125,13 @@ async function drawSpectrum() {
   const spec = structuredClone(survey.spectrum);
   const rows = ([x, y]) => x.map((value, index) => ({ x: value, y: y[index] }));
   const beyond = data.spikes ?? 0;
-  const all = rows(data.points);
+  const own = rows(data.points);
+  // What a bulk was fitted to, where that isn't the layer's own spectrum, has the spikes.
+  const fitted = data.balanced ? rows(data.balanced) : own;
   spec.datasets = {
-    points: all.filter((point) => point.y > beyond),
-    spikes: all.filter((point) => point.y <= beyond),
+    points: data.balanced ? own : own.filter((point) => point.y > beyond),
+    balanced: data.balanced ? fitted.filter((point) => point.y > beyond) : [],
+    spikes: fitted.filter((point) => point.y <= beyond),
     tail: rows(data.tail),
     chance: rows(data.chance),
     bulk: data.bulk ? rows(data.bulk) : [],
@@ -152,10 +155,10 @@ async function drawSpectrum() {
 function bulkWords(data, layer) {
   const spikes = reading("marchenko_pastur.spikes", layer);
   if (!data.bulk) return spikes === null ? [] : [keyWords("", `spikes, counted slice by slice: ${countText(spikes)}`)];
-  const how = survey.layers[layer].view === "unfold" ? " (kernel positions balanced)" : "";
   return [
-    keyWords("bulk", `fitted bulk, edge at ${numberText(data.edge)}`),
-    keyWords(data.spikes ? "spike" : "", `${data.says} beyond the edge${how}`),
+    ...(data.balanced ? [keyWords("scaled", "eigenvalues with kernel positions of one variance")] : []),
+    keyWords("bulk", `bulk fitted ${data.balanced ? "to those" : "to them"}, edge at ${numberText(data.edge)}`),
+    keyWords(data.spikes ? "spike" : "", `${data.says} beyond the edge`),
   ];
 }
 

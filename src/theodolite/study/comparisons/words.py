@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from theodolite.study.comparison import Comparison, LayerComparison
+    from theodolite.study.comparisons.result import Comparison, LayerComparison
 
 _MOST_NAMED = 3
 _SHIFTS = (("power_law.alpha", "alpha"), ("stable_rank", "the stable rank"), ("effective_rank", "the effective rank"))

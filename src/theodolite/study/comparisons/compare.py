@@ -12,7 +12,7 @@ from theodolite.core import ParameterError, ReadingRow, Readings, TargetRow
 from theodolite.core.progress import Progress
 from theodolite.sources import Checkpoint, CheckpointError, open_checkpoint
 from theodolite.sources.peft_adapter import CONFIG, adapted, is_adapter
-from theodolite.study.comparison import Comparison, LayerComparison, Shift, Tensor
+from theodolite.study.comparisons.result import Comparison, LayerComparison, Shift, Tensor
 from theodolite.surveys import Survey, survey
 from theodolite.surveys.arrays import held_arrays
 from theodolite.surveys.matching import matched

@@ -302,7 +302,7 @@ class Comparison:
         str
             The sentence.
         """
-        from theodolite.study.comparison_words import headline
+        from theodolite.study.comparisons.words import headline
 
         return headline(self)
 
@@ -314,7 +314,7 @@ class Comparison:
         str
             Sentences, one a line.
         """
-        from theodolite.study.comparison_words import sentences
+        from theodolite.study.comparisons.words import sentences
 
         return "\n".join(sentences(self))
 
