@@ -9,9 +9,9 @@ import theodolite as td
 
 PUBLIC = {
     "theodolite": """
-        Checkpoint CheckpointError Readings Recorder Refusal Spectrum Survey act compare core corpus delta generalization
-        generalization_metrics gradients measures open read_run report resample smoothed_accuracy spectra survey testing
-        transfer_hyperparameters width_transfer
+        Checkpoint CheckpointError Readings Recorder Refusal Spectrum Survey act compare core corpus delta
+        generalization generalization_metrics gradients measures open read_run report resample smoothed_accuracy
+        spectra survey testing transfer_hyperparameters width_transfer
     """,
     "theodolite.core": """
         Array Chance Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings
