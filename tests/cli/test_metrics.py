@@ -1,6 +1,7 @@
 """`theodolite metrics`: what it takes, what it says is missing, and how it ends."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -137,3 +138,48 @@ def test_an_interrupt_is_130(cli, checkpoint, monkeypatch):
 
     monkeypatch.setattr("theodolite.generalization.generalization_metrics", stop)
     assert cli("metrics", checkpoint).code == 130
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug of ours"), TypeError("a bug of ours")])
+def test_a_bug_is_no_wrong_usage(cli, checkpoint, monkeypatch, error):
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr("theodolite.generalization.generalization_metrics", broken)
+    with pytest.raises(type(error), match="a bug of ours"):
+        cli("metrics", checkpoint)
+
+
+@pytest.mark.torch
+def test_the_batch_size_reaches_the_network(cli, torch, tmp_path):
+    home = tmp_path / "cwd"
+    home.mkdir(exist_ok=True)
+    (home / "counting_nets.py").write_text(
+        "import torch\n"
+        "sizes = []\n"
+        "class Net(torch.nn.Linear):\n"
+        "    def forward(self, x):\n        sizes.append(len(x))\n        return super().forward(x)\n"
+        "def build():\n    return Net(3, 3)\n"
+        "def odd():\n    return 3\n"
+    )
+    torch.save(torch.nn.Linear(3, 3).state_dict(), home / "net.pt")
+    np.savez(home / "train.npz", inputs=np.eye(3)[[0, 1, 2, 0, 1]], targets=np.array([0, 1, 2, 0, 1]))
+    asked = ("metrics", "net.pt", "--model", "counting_nets:build", "--data", "train.npz")
+    assert cli(*asked, "--batch-size", "2").code == 0
+    assert set(sys.modules["counting_nets"].sizes) == {1, 2}
+    wrong = cli(*asked, "--batch-size", "0")
+    assert wrong.code == 2
+    assert "--batch-size is 0" in wrong.err
+    odd = cli("metrics", "net.pt", "--model", "counting_nets:odd")
+    assert odd.code == 2
+    assert "--model 'counting_nets:odd': it gave int; expected a torch.nn.Module" in odd.err
+
+
+def test_a_network_is_named_alike_by_every_command_that_runs_one(cli):
+    told = []
+    for command in ("smooth", "metrics"):
+        words = cli(command, "--help").out.replace("│", " ").split()
+        start = words.index("--model")
+        told.append(" ".join(words[start : words.index("256]", start)]))
+    assert told[0] == told[1]
+    assert "--batch-size INT" in told[0]

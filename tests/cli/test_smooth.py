@@ -196,7 +196,10 @@ def classifier(tmp_path, torch, monkeypatch):
 def test_whether_it_still_works_is_said_with_a_model_and_data(cli, classifier, tmp_path):
     path, data = classifier
     asked = ("smooth", path, "--rank", "2", "--model", "smoothed_nets:build", "--data", data)
-    said = "Accuracy 1.0000 as it is and 0.7500 smoothed, a drop of 0.2500 (standard error 0.22), on 4 targets."
+    # Bonett and Price: of 0, 0, 0, 1 and the added 1 and -1 the mean is 1/6 and the squares about it sum to 17/6.
+    half = 1.959964 * np.sqrt(17 / 6) / 6
+    ends = f"{1 / 6 - half:.4f} to {1 / 6 + half:.4f}"
+    said = f"Accuracy 1.0000 as it is and 0.7500 smoothed, a drop of 0.2500 (95 % interval {ends}), on 4 targets."
     dry = cli(*asked, "--dry-run")
     assert dry.code == 0
     assert said in dry.out.splitlines()
@@ -231,3 +234,28 @@ def test_a_model_or_data_that_dont_fit_are_2_before_any_work(cli, classifier, tm
     assert ran.code == 2
     assert says in ran.err
     assert not (tmp_path / "cwd" / "out").exists()
+
+
+@pytest.mark.torch
+def test_one_example_says_how_little_it_tells(cli, classifier, tmp_path):
+    path, _ = classifier
+    np.savez(tmp_path / "one.npz", inputs=np.eye(3)[:1], targets=np.zeros(1, dtype=int))
+    asked = ("--rank", "2", "--dry-run", "--model", "smoothed_nets:build", "--data", tmp_path / "one.npz")
+    ran = cli("smooth", path, *asked)
+    half = 1.959964 * np.sqrt(2) / 3
+    assert f"a drop of 0.0000 (95 % interval {-half:.4f} to {half:.4f}), on 1 target." in ran.out
+    assert "standard error" not in ran.out
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_data_that_are_not_finite_are_named_and_not_the_model(cli, classifier, tmp_path, odd):
+    path, _ = classifier
+    inputs = np.eye(3)
+    inputs[1, 2] = odd
+    np.savez(tmp_path / "odd.npz", inputs=inputs, targets=np.arange(3))
+    for command in (("smooth", path, "--rank", "2", "--dry-run"), ("metrics", path)):
+        ran = cli(*command, "--model", "smoothed_nets:build", "--data", tmp_path / "odd.npz")
+        assert ran.code == 2
+        assert "--data: 1 value of a batch of inputs is NaN or infinite" in ran.err
+        assert "--model" not in ran.err

@@ -103,10 +103,12 @@ def test_a_page_is_written(cli, models, tmp_path, ending, words):
     ("arguments", "code", "words"),
     [
         (["--widths", "a,b"], 2, "not a list of numbers"),
-        (["--widths", "1,2"], 2, "got 2 for 3 models"),
+        (["--widths", "1,2"], 2, "error: --widths: got 2 for 3 models"),
+        (["--widths", "4,4,4"], 2, "error: --widths: all are the same"),
+        (["--level", "2"], 2, "error: --level: got 2.0"),
         (["--rename", "nothing"], 2, "has no '='"),
         (["--rename", "(=x"], 2, "no regular expression"),
-        (["--tolerance", "-1"], 2, "tolerance"),
+        (["--tolerance", "-1"], 2, "error: --tolerance: got -1.0"),
         (["nowhere.safetensors"], 4, "no such file"),
     ],
 )
@@ -119,7 +121,15 @@ def test_what_is_wrong_is_said(cli, models, arguments, code, words):
 def test_a_single_model_is_not_enough(cli, models):
     ran = cli("width", models(0.0)[0])
     assert ran.code == 2
-    assert "got 1" in ran.err
+    assert ran.err.startswith("error: MODEL: widths are compared between models; got 1")
+
+
+def test_a_file_that_is_given_twice_is_a_line_and_no_traceback(cli, models):
+    path = models(0.0)[0]
+    ran = cli("width", path, path)
+    assert ran.code == 2
+    assert "two models are named " in ran.err
+    assert "Traceback" not in ran.err
 
 
 TUNED = ("--lr", "3e-3", "--weight-decay", "0.1", "--width", "256", "--to", "1024")

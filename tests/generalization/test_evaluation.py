@@ -164,7 +164,7 @@ def test_a_layer_that_works_in_place_leaves_the_data_alone(torch, data):
         ((np.zeros((2, 5)), np.array([0, 4])), "a target is 4, and the model has 4 classes"),
         ((np.zeros((2, 5)), np.array([-1, 3])), "a target is -1"),
         ((np.zeros((2, 5)), np.zeros((2, 4), dtype=int)), r"targets of shape \(2, 4\)"),
-        ((np.full((2, 5), np.nan), np.zeros(2, dtype=int)), "2 of 2 predictions of a batch hold NaN or infinite"),
+        ((np.full((2, 5), np.nan), np.zeros(2, dtype=int)), "data: 10 values of a batch of inputs are NaN"),
         ({"x": np.zeros(2)}, "data is a mapping with 'x'; expected a pair of arrays"),
         ("data.npz", "data is of type str"),
         (3, "data is of type int"),
@@ -227,3 +227,30 @@ def test_modes_come_back_after_an_error(torch, model):
     with pytest.raises(KeyError):
         fail()
     assert all(layer.training for layer in model.modules())
+
+
+@pytest.mark.parametrize("form", ["array", "arguments", "keywords", "tensor"])
+def test_inputs_that_are_not_finite_are_blamed_on_the_data(torch, model, data, form):
+    inputs = data[0].copy()
+    inputs[3, 1], inputs[5, 0] = np.nan, np.inf
+    given = {
+        "array": inputs,
+        "arguments": [inputs],
+        "keywords": {"input": inputs},
+        "tensor": torch.from_numpy(inputs),
+    }[form]
+    with pytest.raises(LogitsError, match=r"^data: 2 values of a batch of inputs are NaN or infinite"):
+        evaluate(model, (given, data[1]))
+    with torch.no_grad():
+        model[0].weight[0, 0] = float("nan")
+    with pytest.raises(LogitsError, match=r"^model: 103 of 103 predictions"):
+        evaluate(model, data)
+
+
+def test_inputs_that_the_model_can_deal_with_need_not_be_finite(torch, data):
+    class Masked(torch.nn.Module):
+        def forward(self, x, mask):
+            return (x + mask).softmax(-1)
+
+    mask = np.where(np.arange(5) == 4, -np.inf, 0.0) + np.zeros((103, 5))
+    assert evaluate(Masked(), ([data[0], mask], data[1])).count == 103

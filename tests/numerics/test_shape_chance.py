@@ -62,6 +62,9 @@ def test_fresh_spectra_fall_below_the_levels_as_often_as_they_should(quantities,
 @pytest.mark.parametrize("shape", [(8, 8), (11, 4000), (77, 90), (384, 1536), (1000, 1000)])
 def test_levels_ascend_and_percentiles_invert_them(quantity, shape):
     law = shape_chance_level(quantity, shape)
+    if min(shape) > LARGEST_SIDE.get(quantity, 1024):
+        assert law is None
+        return
     assert np.all(np.diff(law.quantiles) > 0)
     assert np.all(np.isfinite(law.quantiles))
     for p in (0.025, 0.5, 0.9):

@@ -33,6 +33,22 @@ def test_the_page_says_first_what_was_found(page, corpus):
     assert "A new measure of rank correlation" in page
 
 
+def test_the_finding_stands_beside_the_name_and_in_sight(page):
+    table = page[page.index("<table") :]
+    heads = re.findall(r"<th scope=\"col\"[^>]*>([^<]*)</th>", table)
+    assert heads[:3] == ["metric", "finding", "all models"]
+    first = re.findall(r"<td[^>]*>([^<]*)</td>", table)
+    assert first[0] == "reversed"
+    assert len(re.findall(r"<td", table[: table.index("</tr>", table.index("<tbody"))])) == len(heads) - 1
+
+
+def test_the_page_says_that_models_of_one_group_are_not_independent(page, corpus):
+    (said,) = [sentence for sentence in corpus.sentences if "not independent draws" in sentence]
+    assert said.startswith("Models of one family ")
+    assert escape(said) in page
+    assert said in corpus_report(corpus, format="md")
+
+
 def test_the_page_lets_nothing_in(page):
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
     assert policy.startswith("default-src &#39;none&#39;; script-src &#39;sha256-")
@@ -62,7 +78,8 @@ def test_markdown_has_words_and_the_table(corpus):
     text = corpus_report(corpus, format="md")
     assert text.startswith("# 3 metrics against accuracy\n\n**24 models in 3 groups of family: ")
     row = next(line for line in text.splitlines() if line.startswith("| `shape` |"))
-    assert row.endswith("| 24 | reversed |")
+    assert row.startswith("| `shape` | reversed |")
+    assert row.endswith("| 24 |")
     assert row.count("*") == sum(one.kendall.says(0.05) for one in corpus.trend("shape").groups)
     assert "| `depth` |" in text
 

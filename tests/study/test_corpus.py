@@ -99,6 +99,8 @@ def test_planted_findings_are_found(simpson):
     assert "and falls within family (τ = −0." in sentence
     assert sentence.endswith("the differences between groups drive the overall trend.")
     assert "Simpson’s paradox, opposite signs over all models and within family: reversed." in simpson.sentences
+    assert any("family are not independent draws" in sentence for sentence in simpson.sentences)
+    assert not any("No group was named" in sentence for sentence in simpson.sentences)
     assert "it may be no more than the differences between groups" in simpson.trend("between").sentences[0]
     assert "the differences between groups hide it" in simpson.trend("inside").sentences[0]
     # Depth says it all of what differs between depths alone. Held fixed over all models, it doesn't undo what does not

@@ -271,7 +271,8 @@ def test_chance_levels_stand_beside_default_readings_only(model: Model) -> None:
     assert row.chance == level.median
     assert row.percentile == level.percentile(row.value)
     beside = {(r.name, r.params) for r in readings if r.chance is not None}
-    assert {name for name, _ in beside} == {"stable_rank", "power_law.alpha", "power_law.distance"}
+    fitted = {f"power_law.{field}" for field in ("alpha", "distance", "tail_size")}
+    assert {name for name, _ in beside} == {"stable_rank", *fitted}
     assert not any("true" in params for _, params in beside)
     assert all(r.chance is None for r in td.survey(model, "quick"))
     small = td.survey({"w.weight": np.diag(np.arange(1.0, 8.0))}, ["stable_rank"])
@@ -284,7 +285,8 @@ def test_every_shape_metric_has_its_chance_level(model: Model) -> None:
     with_percentile = {
         *("power_law.alpha", "power_law.distance", "stable_rank", "effective_rank", "hill", "spectral_entropy"),
         *("participation_ratio", "random_distance", "marchenko_pastur.distance", "marchenko_pastur.soft_rank"),
-        *("truncated_power_law.distance", "lognormal_tail.distance"),
+        *("truncated_power_law.distance", "lognormal_tail.distance", "exponential_tail.distance"),
+        *("power_law.tail_size", "truncated_power_law.tail_size", "lognormal_tail.tail_size", "lognormal_tail.sigma"),
     }
     for name in with_percentile:
         if rows[name].value is not None:

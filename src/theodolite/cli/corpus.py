@@ -243,13 +243,13 @@ def _numbers(where: Console, found: Corpus) -> None:
 
     groups = found.table.group_names[:6] if found.table.grouping else ()
     within = ("within", "p within") if found.table.grouping else ()
-    heads = ("metric", "all models", "p", *within, *groups, "finding")
-    made = table(*heads, right=heads[1:-1], title=f"Kendall's τ with {found.table.quality}; p-values corrected")
+    heads = ("metric", "finding", "all models", "p", *within, *groups)
+    made = table(*heads, right=heads[2:], title=f"Kendall's τ with {found.table.quality}; p-values corrected")
     for trend in (*ranked(found), *found.baselines):
         cells = [*_cells(trend.overall), *(_cells(trend.within) if trend.within else ())]
         cells += [_cells(one)[0] for one in trend.groups[:6]]
         finding = trend.finding if trend in found.trends else f"baseline: {trend.finding}"
-        made.add_row(trend.name, *cells, finding)
+        made.add_row(trend.name, finding, *cells)
     where.print(made)
 
 

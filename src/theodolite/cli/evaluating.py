@@ -23,15 +23,20 @@ _OPTIONS = {
     "samples": "--samples",
     "displacement": "--displacement",
     "seed": "--seed",
+    "checkpoints": "MODEL",
+    "widths": "--widths",
+    "tolerance": "--tolerance",
+    "level": "--level",
+    "rename": "--rename",
 }
 
 _WORKS = Group.create_ordered("Whether it still works")
 
 
-@Parameter(name="*", group=_WORKS)
+@Parameter(name="*")
 @dataclass(frozen=True)
-class Works:
-    """A model and data to run it on.
+class Network:
+    """A model and data to run it on, as every command names them.
 
     Parameters
     ----------
@@ -51,6 +56,39 @@ class Works:
         Path | None, Parameter(help="Examples: .npz or .safetensors with the arrays inputs and targets.")
     ] = None
     batch_size: Annotated[int, Parameter(help="How many examples are run at a time.", show_default=True)] = 256
+
+    def built(self) -> Any:
+        """Build the model, without any weights of a checkpoint.
+
+        Returns
+        -------
+        torch.nn.Module or None
+            What the function gave; None where none was named.
+
+        Raises
+        ------
+        ParameterError
+            If the function can't be found, or gives something else.
+        """
+        from theodolite.core import ParameterError
+        from theodolite.generalization.evaluation import check_module
+        from theodolite.generalization.loading import load_factory
+
+        if self.model is None:
+            return None
+        model = load_factory(self.model, folder=Path.cwd())()
+        try:
+            check_module(model)
+        except TypeError:
+            given = type(model).__name__
+            raise ParameterError(f"factory {self.model!r}: it gave {given}; expected a torch.nn.Module") from None
+        return model
+
+
+@Parameter(name="*", group=_WORKS)
+@dataclass(frozen=True)
+class Works(Network):
+    """A model and data that tell whether a copy still works."""
 
     def loaded(self, checkpoint: Checkpoint) -> tuple[Any, Any] | None:
         """Build the model with the weights of a checkpoint, and read the examples.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
+
+from theodolite.cli.evaluating import Network
 
 if TYPE_CHECKING:
     from theodolite.generalization import GeneralizationMetrics, Metric
@@ -49,19 +50,9 @@ class What:
     ----------
     init : str, optional
         The weights before training.
-    model : str, optional
-        A function that builds the module.
-    data : Path, optional
-        Inputs and targets.
     """
 
     init: Annotated[str | None, Parameter(help="The weights before training: a checkpoint of the same tensors.")] = None
-    model: Annotated[
-        str | None, Parameter(help="package.module:function, which builds the torch module of this architecture.")
-    ] = None
-    data: Annotated[Path | None, Parameter(help="A .npz or .safetensors file with the arrays inputs and targets.")] = (
-        None
-    )
 
 
 @Parameter(name="*", group=_HOW)
@@ -106,7 +97,7 @@ class How:
     )
 
 
-_WHAT_BY_DEFAULT, _HOW_BY_DEFAULT = What(), How()
+_WHAT_BY_DEFAULT, _NETWORK_BY_DEFAULT, _HOW_BY_DEFAULT = What(), Network(), How()
 
 
 def metrics(
@@ -116,6 +107,7 @@ def metrics(
     /,
     *,
     what: What = _WHAT_BY_DEFAULT,
+    network: Annotated[Network, Parameter(name="*", group=_WHAT)] = _NETWORK_BY_DEFAULT,
     how: How = _HOW_BY_DEFAULT,
 ) -> int:
     """Take the 28 metrics that have been asked how well a network will do on data it has not seen.
@@ -129,6 +121,8 @@ def metrics(
         A checkpoint.
     what : What
         What the metrics may look at.
+    network : Network
+        What to run.
     how : How
         How they are taken and shown.
 
@@ -142,13 +136,14 @@ def metrics(
     from theodolite.cli.display import machine_lines, progress_bar
     from theodolite.cli.exits import Exit, reading_input
     from theodolite.generalization import generalization_metrics
-    from theodolite.generalization.loading import load_data, load_factory
+    from theodolite.generalization.loading import load_data
     from theodolite.sources import open_checkpoint
 
     options = {name: getattr(how, name) for name in ("samples", "convention", "displaced", "displacement", "seed")}
+    options["batch_size"] = network.batch_size
     with _mendable(), reading_input(), open_checkpoint(path) as checkpoint:
-        data = None if what.data is None else load_data(what.data)
-        model = None if what.model is None else load_factory(what.model, folder=Path.cwd())()
+        data = None if network.data is None else load_data(network.data)
+        model = network.built()
         with progress_bar() as progress:
             found = generalization_metrics(checkpoint, what.init, model, data, progress=progress, **options)
     if how.json:
@@ -165,10 +160,12 @@ def _mendable() -> Iterator[None]:
     """Turn what the user can mend into a line and its remedy."""
     from theodolite.cli.evaluating import by_option
     from theodolite.cli.exits import CommandError
+    from theodolite.core import ParameterError
+    from theodolite.generalization import LogitsError
 
     try:
         yield
-    except (ValueError, TypeError) as error:
+    except (ParameterError, LogitsError) as error:
         remedy = "What belongs together: theodolite metrics --help. The tensors: theodolite inspect MODEL"
         raise CommandError(f"{by_option(str(error))}.", remedy) from error
 

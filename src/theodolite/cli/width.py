@@ -127,6 +127,7 @@ def width(
     import json as encoder
 
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
+    from theodolite.cli.evaluating import by_option
     from theodolite.cli.exits import reading_input
     from theodolite.cli.report import format_of, writing
     from theodolite.core import ParameterError
@@ -138,7 +139,7 @@ def width(
         with reading_input():
             found = width_transfer(models, widths=widths, tolerance=how.tolerance, level=how.level, rename=rename)
     except ParameterError as error:
-        raise CommandError(f"{error}.", "See theodolite width --help") from error
+        raise CommandError(f"{by_option(str(error))}.", "See theodolite width --help") from error
     where = stderr() if out.json else stdout()
     if out.json:
         machine_lines([encoder.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False)])

@@ -130,6 +130,11 @@ def outputs(model: Any, inputs: Any, targets: Any) -> Outputs:
         raise LogitsError(f"data: a target is {seen}, and the model has {classes} classes; count them from 0")
     bad = int((~torch.isfinite(logits).all(-1) & counted).sum())
     if bad:
+        # Inputs such as masks may be infinite, and the model deal with them; they are at fault only where it can't.
+        odd = _not_finite(placed(inputs, device, dtype))
+        if odd:
+            values = "1 value of a batch of inputs is" if odd == 1 else f"{odd} values of a batch of inputs are"
+            raise LogitsError(f"data: {values} NaN or infinite, and so are the logits; mend or leave out its example")
         raise LogitsError(f"model: {bad} of {known.numel()} predictions of a batch hold NaN or infinite logits")
     # An ignored position is never looked up, and its target has to be a class all the same.
     return Outputs(logits, wanted.masked_fill(~counted, 0), counted)
@@ -190,6 +195,15 @@ def placed(value: Any, device: Any, dtype: Any) -> Any:
     if isinstance(value, tuple | list):
         return [placed(each, device, dtype) for each in value]
     return torch.from_dlpack(value).to(device) if is_array(value) else value
+
+
+def _not_finite(value: Any) -> int:
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return int((~torch.isfinite(value)).sum())
+    held = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return sum(_not_finite(each) for each in held)
 
 
 def logits_of(answer: Any) -> Any:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.core import Refusal, Spectrum, to_numpy
+from theodolite.core import ParameterError, Refusal, Spectrum, to_numpy
 from theodolite.generalization.folding import Folding
 from theodolite.generalization.settings import Convention
 from theodolite.numerics.threads import blas_threads, blas_threads_for
@@ -87,7 +87,7 @@ def layers_of(
 
     Raises
     ------
-    ValueError
+    ParameterError
         If `init` lacks a tensor or holds it in another shape.
     """
     unity = {f"{folding.norm}.weight" for folding in foldings[0].values()}
@@ -97,7 +97,7 @@ def layers_of(
             continue
         if init is not None and (name not in init or init[name].shape != weight.shape):
             seen = f"{name} in the shape {init[name].shape}" if name in init else f"no {name}"
-            raise ValueError(f"init: {init.model} holds {seen}; {checkpoint.model} holds it in {weight.shape}")
+            raise ParameterError(f"init: {init.model} holds {seen}; {checkpoint.model} holds it in {weight.shape}")
         if name in unity:
             # What was folded away leaves a gain of one, which the released code counts like any other.
             ones = partial(np.ones, (weight.parameters, 1))
@@ -132,7 +132,7 @@ def _matrices(
         return {"": (weight.parameters, partial(_whole, weight, folding))}
     parts = weight.matrices()
     if like is not None and parts.keys() != like.matrices().keys():
-        raise ValueError(f"init: {weight.name} falls into the parts {[*parts]}, trained into {[*like.matrices()]}")
+        raise ParameterError(f"init: {weight.name} falls into the parts {[*parts]}, trained into {[*like.matrices()]}")
     return {part: (int(np.prod(matrix.shape)), partial(_read, matrix, folding)) for part, matrix in parts.items()}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.core import ParameterError
 from theodolite.generalization.evaluation import Outputs, check_module, outputs
 from theodolite.generalization.folding import DEFAULT_EPSILON
 from theodolite.generalization.loading import load_model
@@ -46,7 +47,7 @@ def copied(model: Any, checkpoint: Checkpoint | None) -> Any:
     try:
         network = copy.deepcopy(model)
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f"model: it can't be copied ({error}); give one that was just built") from error
+        raise ParameterError(f"model: it can't be copied ({error}); give one that was just built") from error
     if checkpoint is not None:
         network = load_model(lambda: network, checkpoint)
     return network.eval().requires_grad_(False)

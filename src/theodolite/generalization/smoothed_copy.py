@@ -55,13 +55,14 @@ class SmoothedAccuracy:
         str
             Two sentences, each on its line.
         """
-        error = self.drop.interval.se if self.drop.interval is not None else 0.0
+        ends = self.drop.interval
+        range_ = "" if ends is None else f" ({100 * ends.level:g} % interval {ends.low:.4f} to {ends.high:.4f})"
         of = f"{self.count:,} target{'' if self.count == 1 else 's'}"
         if self.count != self.examples:
             of += f" of {self.examples:,} example{'' if self.examples == 1 else 's'}"
         return (
             f"Accuracy {float(self.accuracy):.4f} as it is and {float(self.smoothed_accuracy):.4f} smoothed, "
-            f"a drop of {float(self.drop):.4f} (standard error {error:.2g}), on {of}.\n{self.plan.headline()}"
+            f"a drop of {float(self.drop):.4f}{range_}, on {of}.\n{self.plan.headline()}"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,8 +8,8 @@ is shipped are the coefficients.
 
 Five numbers need no draws. A Gaussian matrix has full rank; nothing stands out of its bulk but once in a thousand, so
 that the bulk's standard deviation is 1 and its spikes are 0; its trace-log rank is that of the limiting law but for
-one; and its soft rank is the stable rank in other units. The distance of an exponential tail and the sigma of a
-lognormal one have no level: smooth surfaces miss their laws.
+one; and its soft rank is the stable rank in other units. The laws that
+smooth surfaces miss stand in tables (`theodolite.numerics.tail_chance`).
 """
 
 from collections.abc import Callable
@@ -56,8 +56,13 @@ FIXED = ("numerical_rank.value", "marchenko_pastur.sigma", "marchenko_pastur.spi
 SOFT_RANK = "marchenko_pastur.soft_rank"
 """The stable rank of noise in other units."""
 
-LARGEST_SIDE = {**dict.fromkeys(_LIMITED, 16384), **dict.fromkeys(_SEARCHED, 1024)}
-"""Up to which shorter side a level is given. Laws that converge are carried on beyond the sides drawn."""
+LARGEST_SIDE = {
+    **dict.fromkeys(_LIMITED, 16384),
+    **dict.fromkeys(_SEARCHED, 1024),
+    "truncated_power_law.distance": 512,
+}
+"""Up to which shorter side a level is given. Laws that converge are carried on beyond the sides drawn; the surface of
+the truncated power law's distance strays from the law before it comes to the largest of them."""
 
 _ANGLES = 8192
 _TABLE = Path(__file__).with_name("shape_chance.npz")

@@ -147,13 +147,13 @@ def _head(corpus: Corpus) -> list[str]:
     within = ["within", "interval", "p", "corrected"] if corpus.table.grouping else []
     given = ["given baselines, ρ", "p"] if any(trend.partial for trend in corpus.trends) else []
     groups = [f"{name}" for name in corpus.table.group_names]
-    return ["all models", "interval", "p", "corrected", *within, *given, *groups, "models", "finding"]
+    return ["finding", "all models", "interval", "p", "corrected", *within, *given, *groups, "models"]
 
 
 def _cells(trend: Trend, head: Sequence[str], threshold: float) -> list[str]:
     from theodolite.study.corpora.words import signed
 
-    cells = _four(trend.overall)
+    cells = [trend.finding if trend.finding != "none" else "–", *_four(trend.overall)]
     if trend.within is not None:
         cells += _four(trend.within)
     if "given baselines, ρ" in head:
@@ -162,7 +162,7 @@ def _cells(trend: Trend, head: Sequence[str], threshold: float) -> list[str]:
     for one in trend.groups:
         star = "*" if not isinstance(one.kendall, Missing) and one.kendall.says(threshold) else ""
         cells.append("–" if one.tau is None else f"{signed(one.tau)}{star}")
-    return [*cells, str(trend.overall.models), trend.finding if trend.finding != "none" else "–"]
+    return [*cells, str(trend.overall.models)]
 
 
 def _four(one: Association) -> list[str]:

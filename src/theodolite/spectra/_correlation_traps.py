@@ -123,6 +123,9 @@ def correlation_traps(
     far enough from the others to be spikes of their own. Where it is close to one of the strengths, that trap is the
     mean, and setting single entries to zero won't remove it.
 
+    No chance level stands beside: the shuffles are the comparison with chance. A matrix of noise has a count of 0, a
+    `strength` of about 1, and a `mean` of 1 or little above.
+
     Under the convention of WeightWatcher the positions of a kernel are pooled: where their variances differ, as they do
     in every trained convolution, noise itself has traps; and the answer is that of a single shuffle.
 

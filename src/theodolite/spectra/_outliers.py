@@ -96,7 +96,8 @@ def outliers(spectrum: Spectrum, /, *, level: Annotated[float, Limits(gt=0.0, lt
     Where a square hides: edge and eigenvalues are squared singular values. The p-value speaks of the largest
     eigenvalue against noise of the variance that is left within the edge. Over Gaussian matrices from 8 x 64 to
     64 x 576 the level of 1 % is exceeded in 0.96 to 1.03 % of cases, that of 0.1 % in 0.09 to 0.12 % (of 8 x 8 in 1.24
-    and 0.08 %). Refused where `marchenko_pastur` is.
+    and 0.08 %). Refused where `marchenko_pastur` is. No chance level stands beside: what noise shows is in the p-value,
+    and its count is 0 but for a share of `level`.
 
     Reads as
     --------

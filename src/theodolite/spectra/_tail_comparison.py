@@ -118,6 +118,10 @@ def tail_comparison(spectrum: Spectrum, /, *, xmin: Family = "power_law") -> Tai
     to be positive the first family must be likelier. A lognormal without a maximum is missing, and so are its ratios:
     there it is the power law itself. A cut-off that adds nothing leaves the power law in place of the truncated one.
 
+    No chance level stands beside: the ratios have p-values of their own, and the distances are taken at a start that
+    the search of another family chose. Those of a family's own search, with their levels, are in `power_law` and the
+    measures of the other tails.
+
     Reads as
     --------
     Whether "heavy-tailed" may be said: only if the exponential is ruled out; and "power law" only if the lognormal and

@@ -119,7 +119,8 @@ def truncated_power_law(
     -------------
     `beta` is compared with the alpha of a power law: the cut-off takes over what a steep power law would have to
     explain, so that it is smaller. Noise has no beta: the likelihood was highest at 1 for all of 48 Gaussian matrices
-    of 64 x 64 to 768 x 768, at distances of about 0.11 to 0.13. And where the search settles on a short tail, exponent
+    of 64 x 64 to 768 x 768, at distances of about 0.11 to 0.13; so it has no chance level, and a beta
+    at all is more than they show. And where the search settles on a short tail, exponent
     and rate trade against each other.
 
     Cost

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from theodolite.core import Outcome
-from theodolite.numerics.chance import chance_levels
+from theodolite.numerics.chance import ChanceLevel, chance_levels
 from theodolite.numerics.nulls import QUANTITIES, SMALLEST_SIDE
 from theodolite.numerics.shape_chance import FIXED, SHAPE_QUANTITIES, SOFT_RANK, fixed_chance, shape_chance_level
+from theodolite.numerics.tail_chance import TAIL_QUANTITIES, tail_chance_level
 
-_KNOWN = frozenset({*QUANTITIES, *SHAPE_QUANTITIES, *FIXED, SOFT_RANK})
+_KNOWN = frozenset({*QUANTITIES, *SHAPE_QUANTITIES, *TAIL_QUANTITIES, *FIXED, SOFT_RANK})
 _MEASURES = frozenset(quantity.partition(".")[0] for quantity in _KNOWN)
 
 
@@ -55,5 +56,11 @@ def chance(quantity: str, value: float, shape: tuple[int, ...]) -> Mapping[str, 
         return {"chance": fixed_chance(quantity, place)}
     if min(shape) < SMALLEST_SIDE:
         return {"outcome": Outcome.TOO_SMALL_FOR_CHANCE.name, "note": f"shape {shape[0]} x {shape[1]}"}
-    level = chance_levels(place)[quantity] if quantity in QUANTITIES else shape_chance_level(quantity, place)
+    level = _level(quantity, place)
     return {} if level is None else {"chance": level.median, "percentile": level.percentile(value)}
+
+
+def _level(quantity: str, shape: tuple[int, int]) -> ChanceLevel | None:
+    if quantity in QUANTITIES:
+        return chance_levels(shape)[quantity]
+    return tail_chance_level(quantity, shape) if quantity in TAIL_QUANTITIES else shape_chance_level(quantity, shape)

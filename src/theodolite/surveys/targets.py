@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from theodolite.core import TargetRow, digest
+from theodolite.core import ParameterError, TargetRow, digest
 from theodolite.numerics.threads import blas_threads_for
 from theodolite.sources import Checkpoint, Matrix, Weight, open_checkpoint
 from theodolite.surveys.arrays import held_arrays
@@ -147,12 +147,12 @@ def opened(target: Any, stack: ExitStack) -> dict[str, Checkpoint]:
 
     Raises
     ------
-    ValueError
+    ParameterError
         If the list is empty, or two models have one name and no path that could tell them apart.
     """
     several = target if isinstance(target, (list, tuple)) else [target]
     if not several:
-        raise ValueError("target: the list is empty; give at least one model")
+        raise ParameterError("target: the list is empty; give at least one model")
     models = [_opened(one, stack) for one in several]
     return dict(zip(_distinct(models), models, strict=True))
 
@@ -178,7 +178,7 @@ def _distinct(models: Sequence[Checkpoint]) -> list[str]:
             if name in shared and path is not None and len(path.parts) > depth:
                 names[index] = f"{path.parts[-depth]}/{name}"
     name = next(name for name in names if names.count(name) > 1)
-    raise ValueError(f"target: two models are named {name!r}; open them with names: td.open(path, model=...)")
+    raise ParameterError(f"target: two models are named {name!r}; open them with names: td.open(path, model=...)")
 
 
 def planned(

@@ -118,7 +118,12 @@ class Corpus:
             yield f"Given the baselines, a trend is left for {', '.join(more) if more else 'no metric'}."
         if table.recognised:
             yield f"Taken for baselines by their names: {', '.join(table.recognised)}."
-        if not table.grouping:
+        if table.grouping:
+            yield (
+                f"Models of one {table.grouping} are not independent draws, as p-values over all models take them to "
+                f"be; read those as too small, and go by what holds within {table.grouping}."
+            )
+        else:
             yield "No group was named: differences between families of models may drive any of these trends."
         yield self._direction()
         yield from self._few()
