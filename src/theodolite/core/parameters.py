@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -149,6 +150,50 @@ def _words(hint: Any) -> tuple[str, ...]:
     """Return the words that a parameter must be one of; none where it can be anything else."""
     words = get_args(hint) if get_origin(hint) is Literal else ()
     return words if all(isinstance(word, str) for word in words) else ()
+
+
+def check_options(described: type[Any], given: Iterable[str], whose: str) -> None:
+    """Refuse options that a description doesn't have, with the nearest that it has.
+
+    Parameters
+    ----------
+    described : type
+        A dataclass whose fields are the options.
+    given : iterable of str
+        Names of the options.
+    whose : str
+        Whose options they are, as ``"smoothing"``.
+
+    Raises
+    ------
+    ParameterError
+        If one is unknown.
+    """
+    known = [field.name for field in dataclasses.fields(described)]
+    for name in given:
+        if name not in known:
+            raise ParameterError(f"unknown option {name!r} of {whose}; {closest(name, known)}")
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+    """Refuse what is no integer, or is below the least.
+
+    Parameters
+    ----------
+    name : str
+        Name of the option.
+    value : object
+        What was given.
+    least : int
+        The least that it may be.
+
+    Raises
+    ------
+    ParameterError
+        If it doesn't fit.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from theodolite.core import ParameterError, closest
+from theodolite.core.parameters import check_count, check_options
 
 Convention = Literal["theodolite", "authors"]
 Displaced = Literal["accuracy", "loss"]
@@ -70,8 +70,7 @@ class MetricSettings:
             value = getattr(self, name)
             if value is None and name == "samples":
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
+            check_count(name, value, least)
 
     @classmethod
     def of(cls, **options: Any) -> MetricSettings:
@@ -91,11 +90,8 @@ class MetricSettings:
         ------
         ParameterError
             If an option is unknown or a value doesn't fit.
-        """
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in options:
-            if name not in known:
-                raise ParameterError(f"unknown option {name!r} of generalization_metrics; {closest(name, known)}")
+        """  # noqa: DOC502 - raised by what is called
+        check_options(cls, options, "generalization_metrics")
         return cls(**options)
 
     def amount(self, displaced: Displaced) -> float:

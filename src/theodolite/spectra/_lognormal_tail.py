@@ -7,6 +7,7 @@ import numpy as np
 
 from theodolite.core import Array, Field, Result, Spectrum, measure
 from theodolite.core import like as in_library_of
+from theodolite.spectra._tail import TAIL_SIZE, XMIN
 from theodolite.spectra._tail_families import Start, TailConvention, fitted_family, short_tail
 
 
@@ -47,16 +48,7 @@ class LognormalTail(Result):
             reads="higher = heavier tail",
         ),
     ]
-    xmin: Annotated[
-        Array,
-        Field(
-            unit="eigenvalue",
-            bounds=(0, None),
-            invariant_to=("permutation", "rotation", "transpose"),
-            equivariant={"scale": 2},
-            reads="where the tail starts",
-        ),
-    ]
+    xmin: Annotated[Array, XMIN]
     distance: Annotated[
         Array,
         Field(
@@ -66,15 +58,7 @@ class LognormalTail(Result):
             reads="lower = closer to a lognormal",
         ),
     ]
-    tail_size: Annotated[
-        Array,
-        Field(
-            unit="eigenvalues",
-            bounds=(2, None),
-            invariant_to=("scale", "permutation", "rotation", "transpose"),
-            reads="lower = looser fit",
-        ),
-    ]
+    tail_size: Annotated[Array, TAIL_SIZE]
 
 
 @measure(cite="clauset2009power", runs="host")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from theodolite.core import Array, Field, Interval, Note, Outcome, Result, Spectrum, measure
 from theodolite.core import like as in_library_of
 from theodolite.numerics.powerlaw import alpha_interval
-from theodolite.spectra._tail import fitted_tail, sample_of, small_sample, synthetic_spectra
+from theodolite.spectra._tail import TAIL_SIZE, XMIN, fitted_tail, sample_of, small_sample, synthetic_spectra
 
 SHORT_TAIL = 30
 LEVEL = 0.95
@@ -40,16 +40,7 @@ class PowerLaw(Result):
             reads="lower = heavier tail",
         ),
     ]
-    xmin: Annotated[
-        Array,
-        Field(
-            unit="eigenvalue",
-            bounds=(0, None),
-            invariant_to=("permutation", "rotation", "transpose"),
-            equivariant={"scale": 2},
-            reads="where the tail starts",
-        ),
-    ]
+    xmin: Annotated[Array, XMIN]
     distance: Annotated[
         Array,
         Field(
@@ -69,15 +60,7 @@ class PowerLaw(Result):
             reads="printed standard error, search not counted",
         ),
     ]
-    tail_size: Annotated[
-        Array,
-        Field(
-            unit="eigenvalues",
-            bounds=(2, None),
-            invariant_to=("scale", "permutation", "rotation", "transpose"),
-            reads="lower = looser fit",
-        ),
-    ]
+    tail_size: Annotated[Array, TAIL_SIZE]
 
 
 @measure(cite="clauset2009power", runs="host", synthetic=synthetic_spectra)

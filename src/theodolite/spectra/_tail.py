@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.core import Outcome, Refusal, Spectrum, to_numpy
+from theodolite.core import Field, Outcome, Refusal, Spectrum, to_numpy
 from theodolite.core.draws import DrawnSpectrum, Draws
 from theodolite.numerics.powerlaw import SMALL_SAMPLE, PowerLawFit, fit_power_law, fit_small_sample
 from theodolite.numerics.refits import fit_power_laws
@@ -17,6 +17,23 @@ Convention = Literal["theodolite", "weightwatcher"]
 
 SMALLEST_COUNT = 8
 """Fewest eigenvalues that an exponent is estimated from."""
+
+XMIN = Field(
+    unit="eigenvalue",
+    bounds=(0, None),
+    invariant_to=("permutation", "rotation", "transpose"),
+    equivariant={"scale": 2},
+    reads="where the tail starts",
+)
+"""What every fitted tail promises of the eigenvalue it starts at."""
+
+TAIL_SIZE = Field(
+    unit="eigenvalues",
+    bounds=(2, None),
+    invariant_to=("scale", "permutation", "rotation", "transpose"),
+    reads="lower = looser fit",
+)
+"""What every fitted tail promises of the number of eigenvalues in it."""
 
 _WEIGHTWATCHER_ZERO = 1e-5
 

@@ -10,6 +10,7 @@ from theodolite.core import like as in_library_of
 from theodolite.numerics.likelihood_ratios import NESTED, PAIRS, LikelihoodRatio, likelihood_ratio, not_ruled_out
 from theodolite.numerics.tail_laws import FAMILIES, Family, TailSums, fit_law, log_likelihoods
 from theodolite.numerics.tail_search import law_distance
+from theodolite.spectra._tail import XMIN
 from theodolite.spectra._tail_families import fitted_family, positive_sample, short_tail
 
 _ALL = ("scale", "permutation", "rotation", "transpose")
@@ -48,16 +49,7 @@ class TailComparison(Result):
         The same.
     """
 
-    xmin: Annotated[
-        Array,
-        Field(
-            unit="eigenvalue",
-            bounds=(0, None),
-            invariant_to=("permutation", "rotation", "transpose"),
-            equivariant={"scale": 2},
-            reads="where the tail starts",
-        ),
-    ]
+    xmin: Annotated[Array, XMIN]
     tail_size: Annotated[
         Array, Field(unit="eigenvalues", bounds=(2, None), invariant_to=_ALL, reads="lower = the comparison is weaker")
     ]

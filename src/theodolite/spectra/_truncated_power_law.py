@@ -5,6 +5,7 @@ from typing import Annotated
 
 from theodolite.core import Array, Field, Missing, Note, Outcome, Result, Spectrum, measure
 from theodolite.core import like as in_library_of
+from theodolite.spectra._tail import TAIL_SIZE, XMIN
 from theodolite.spectra._tail_families import Start, TailConvention, fitted_family, short_tail
 
 
@@ -45,16 +46,7 @@ class TruncatedPowerLaw(Result):
             reads="higher = cut off sooner",
         ),
     ]
-    xmin: Annotated[
-        Array,
-        Field(
-            unit="eigenvalue",
-            bounds=(0, None),
-            invariant_to=("permutation", "rotation", "transpose"),
-            equivariant={"scale": 2},
-            reads="where the tail starts",
-        ),
-    ]
+    xmin: Annotated[Array, XMIN]
     distance: Annotated[
         Array,
         Field(
@@ -64,15 +56,7 @@ class TruncatedPowerLaw(Result):
             reads="lower = closer to the law",
         ),
     ]
-    tail_size: Annotated[
-        Array,
-        Field(
-            unit="eigenvalues",
-            bounds=(2, None),
-            invariant_to=("scale", "permutation", "rotation", "transpose"),
-            reads="lower = looser fit",
-        ),
-    ]
+    tail_size: Annotated[Array, TAIL_SIZE]
 
 
 @measure(cite="yang2023test", runs="host")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from theodolite.catalogue import measures as catalogue
 from theodolite.core import Measure, ParameterError, canonical_json, closest
 from theodolite.core.names import fits
+from theodolite.core.parameters import check_count
 from theodolite.surveys.requests import Request
 
 Convention = Literal["theodolite", "weightwatcher"]
@@ -89,8 +90,7 @@ class Survey:
         for name, kind, meant in (("chance", bool, "true or false"), ("preset", str, "a string")):
             if not isinstance(getattr(self, name), kind):
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; it must be {meant}")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ParameterError(f"seed is {self.seed!r}; it must be an integer of at least 0")
+        check_count("seed", self.seed, 0)
         if self.layers is not None and (not isinstance(self.layers, str) or not self.layers.strip()):
             raise ParameterError(f"layers is {self.layers!r}; it must be a pattern such as '*attention*'")
         asked = tuple(dict.fromkeys(Request.of(request) for request in self.measures))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from theodolite.core import ParameterError, closest
+from theodolite.core.parameters import check_count, check_options
 
 Null = Literal["targets", "none"]
 
@@ -53,8 +53,7 @@ class GradientSettings:
             value = getattr(self, name)
             if value is None and name == "examples":
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
+            check_count(name, value, least)
 
     @classmethod
     def of(cls, **options: Any) -> GradientSettings:
@@ -74,11 +73,8 @@ class GradientSettings:
         ------
         ParameterError
             If an option is unknown or a value doesn't fit.
-        """
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in options:
-            if name not in known:
-                raise ParameterError(f"unknown option {name!r} of gradients; {closest(name, known)}")
+        """  # noqa: DOC502 - raised by what is called
+        check_options(cls, options, "gradients")
         return cls(**options)
 
     @property

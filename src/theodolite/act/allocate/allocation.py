@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from theodolite.core import ParameterError, closest
 from theodolite.core.names import fits
+from theodolite.core.parameters import check_options
 
 Method = Literal["proportional", "alphalora", "welore"]
 Score = Literal["alpha", "effective_rank", "energy", "uniform"]
@@ -194,10 +195,7 @@ class Allocation:
         ParameterError
             If an option is unknown or a value doesn't fit.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in record:
-            if name not in known:
-                raise ParameterError(f"unknown option {name!r} of an allocation; {closest(name, known)}")
+        check_options(cls, record, "an allocation")
         if "budget" not in record:
             raise ParameterError("budget is missing; say how much there is to share out")
         return cls(**record)

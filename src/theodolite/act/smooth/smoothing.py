@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from theodolite.core import ParameterError, closest
 from theodolite.core.names import fits
+from theodolite.core.parameters import check_count, check_options
 
 Rule = Literal["trace_log", "spikes", "energy", "rank", "none"]
 
@@ -81,8 +82,7 @@ class Smoothing:
             raise ParameterError("by is 'none', and remove_traps is not asked for: nothing would change")
         if self.layers is not None and (not isinstance(self.layers, str) or not self.layers.strip()):
             raise ParameterError(f"layers is {self.layers!r}; it must be a pattern such as '*attention*'")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ParameterError(f"seed is {self.seed!r}; it must be an integer of at least 0")
+        check_count("seed", self.seed, 0)
 
     def _check_amounts(self) -> None:
         for name in ("energy", "rank"):
@@ -117,11 +117,8 @@ class Smoothing:
         TypeError
             If `smoothing` is something else.
         """
-        known = [f.name for f in dataclasses.fields(cls)]
         given = dict(smoothing) if isinstance(smoothing, Mapping) else {}
-        for name in (*given, *options):
-            if name not in known:
-                raise ParameterError(f"unknown option {name!r} of smoothing; {closest(name, known)}")
+        check_options(cls, (*given, *options), "smoothing")
         if isinstance(smoothing, Smoothing):
             return dataclasses.replace(smoothing, **options)
         if isinstance(smoothing, Mapping):
