@@ -185,7 +185,7 @@ def test_folders_with_nothing_to_choose(tmp_path: Path, save: Callable[..., Path
         ("w.tflite", b"\x1c\0\0\0TFL3", "TensorFlow Lite"),
         ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS"),
         ("w.bin", b"<!DOCTYPE html><html>", "web page"),
-        ("w.pt.gz", gzip.compress(b"x"), "gzip"),
+        ("w.pt.gz", gzip.compress(b"x", mtime=0), "gzip"),
         ("w.pkl", b"\x80\x04\x95\0\0\0\0\0\0\0\0N.", "pickle"),
         ("w.tar", bytes(257) + b"ustar\x0000" + bytes(300), "tar"),
         ("w.dat", b"hello, world", "not known"),
