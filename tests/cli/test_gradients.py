@@ -103,7 +103,7 @@ def test_json_is_the_readings_and_nothing_else(cli, net):
         (("net.pt", "data.npz"), 2, "A checkpoint holds no code: give --model package.module:function."),
         (("net.pt", "data.npz", "--model", "nets_for_gradients:bild"), 2, "did you mean 'build'"),
         (("net.pt", "data.npz", "--model", "nets_for_gradients:wide"), 2, "8 in"),
-        (("net.pt", "data.npz", "--model", "nets_for_gradients:sized"), 2, "can't be called without arguments"),
+        (("net.pt", "data.npz", "--model", "nets_for_gradients:sized"), 2, "missing a required argument: 'width'"),
         (
             ("net.pt", "data.npz", "--model", "nets_for_gradients:build", "--layers", "*no*"),
             2,
