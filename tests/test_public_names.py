@@ -11,7 +11,7 @@ PUBLIC = {
     "theodolite": """
         Checkpoint CheckpointError Readings Recorder Refusal Spectrum Survey act compare core corpus delta
         generalization generalization_metrics gradients measures open read_run report resample smoothed_accuracy
-        spectra survey testing transfer_hyperparameters width_transfer
+        spectra survey testing track transfer_hyperparameters width_transfer
     """,
     "theodolite.core": """
         Array Chance Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings
@@ -48,16 +48,26 @@ PUBLIC = {
         PRESETS Progress Request RunFolderError RunLocked Survey read_run set_aside survey
     """,
     "theodolite.study": """
-        Association Coefficient Comparison Corpus LayerComparison MatchedMatrix MatchedVector ParameterClass Partial
-        Shift TransferredHyperparameters Trend WidthTransfer compare corpus transfer_hyperparameters width_transfer
+        Association Coefficient Comparison Corpus Curve LayerComparison MatchedMatrix MatchedVector ParameterClass
+        Partial Shift Track TransferredHyperparameters Trend WidthTransfer compare corpus track track_checkpoints
+        transfer_hyperparameters width_transfer
     """,
     "theodolite.reports": """
-        Judgement Summary comparison_report corpus_report figure judge report summary width_report
+        Judgement Summary comparison_report corpus_report figure judge report summary track_report width_report
     """,
+    "theodolite.adapters": "TrackerError TrainingSurvey",
+    "theodolite.adapters.lightning": "SurveyCallback",
+    "theodolite.adapters.mlflow": "MLflowTracker",
+    "theodolite.adapters.tensorboard": "TensorBoardTracker",
+    "theodolite.adapters.transformers": "SurveyCallback",
+    "theodolite.adapters.wandb": "STEP WandbTracker",
     "theodolite.catalogue": "Catalogue FAMILIES family measures",
 }
 
-FOREIGN = {"Any", "Measure", "annotations", "closest", "entry_points", "importlib"}
+FOREIGN = {
+    *("Any", "Mapping", "Measure", "TrackerError", "TrainingSurvey", "annotations", "closest", "entry_points"),
+    *("find_spec", "importlib", "package"),
+}
 """Names that a module of its own (no package) needs itself."""
 
 

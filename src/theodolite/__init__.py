@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from theodolite.sources import open_checkpoint as open  # noqa: A004, F401
     from theodolite.study import compare as compare
     from theodolite.study import corpus as corpus
+    from theodolite.study import track as track
     from theodolite.study import transfer_hyperparameters as transfer_hyperparameters
     from theodolite.study import width_transfer as width_transfer
     from theodolite.surveys import Survey as Survey
@@ -58,6 +59,7 @@ _NAMES = {
     "report": ("reports", "report"),
     "smoothed_accuracy": ("generalization", "smoothed_accuracy"),
     "survey": ("surveys", "survey"),
+    "track": ("study", "track"),
     "transfer_hyperparameters": ("study", "transfer_hyperparameters"),
     "width_transfer": ("study", "width_transfer"),
 }

@@ -16,6 +16,7 @@ COMMANDS = (
     "survey",
     "report",
     "compare",
+    "track",
     "smooth",
     "allocate",
     "gradients",

@@ -252,3 +252,46 @@ def test_arrays_of_a_sum_come_from_the_side_that_has_them(survey):
     with_arrays = Readings(survey.targets, survey.rows, arrays=lambda _: np.full(1, 7.0))
     for both in (survey + with_arrays, with_arrays + survey):
         assert both.array("arrays/b.safetensors#eigenvalues") == 7.0
+
+
+def test_flat_names_every_number_once_the_model_first(survey):
+    assert survey.flat() == {
+        "model/power_law.alpha.mean": 2.5,
+        "power_law.alpha/b.query": 3.0,
+        "power_law.distance/b.query": 0.1,
+        "power_law.alpha/a.key": 2.0,
+        "power_law.distance/a.key": 0.3,
+        "stable_rank/b.query": 1.5,
+    }
+    assert next(iter(survey.flat())) == "model/power_law.alpha.mean"
+
+
+def test_flat_gives_a_field_with_its_means(survey):
+    assert list(survey.flat("alpha")) == [
+        "model/power_law.alpha.mean",
+        "power_law.alpha/b.query",
+        "power_law.alpha/a.key",
+    ]
+    assert survey.flat("alpha", layers=False) == {"model/power_law.alpha.mean": 2.5}
+    assert survey.flat("power_law.alpha.mean") == {"model/power_law.alpha.mean": 2.5}
+    assert survey.flat("stable_rank", "distance") == {
+        "stable_rank/b.query": 1.5,
+        "power_law.distance/b.query": 0.1,
+        "power_law.distance/a.key": 0.3,
+    }
+    with pytest.raises(ValueError, match="did you mean 'stable_rank'"):
+        survey.flat("stablerank")
+
+
+def test_flat_tells_parts_apart_and_refuses_what_has_one_name_twice(survey):
+    packed = Readings(
+        [target("a.qkv", part=part) for part in ("query", "key")],
+        [reading(f"a.qkv#{part}", "stable_rank", value) for part, value in (("query", 1.0), ("key", 2.0))],
+    )
+    assert packed.flat() == {"stable_rank/a.qkv#query": 1.0, "stable_rank/a.qkv#key": 2.0}
+    twice = Readings([target("a")], [reading("a", "hill", 1.0), reading("a", "hill", 2.0, params='{"k": 3}')])
+    with pytest.raises(ValueError, match="hill/a was read twice; choose one"):
+        twice.flat()
+    other = Readings([target("a", model="n")], [reading("a", "hill", 1.0, model="n")])
+    with pytest.raises(ValueError, match="are of m, n; choose one with where"):
+        (survey + other).flat()

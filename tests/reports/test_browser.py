@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import theodolite as td
-from theodolite.reports import corpus_report, report, width_report
+from theodolite.reports import corpus_report, report, track_report, width_report
 
 pytestmark = pytest.mark.browser
 
@@ -345,5 +345,16 @@ def test_a_family_of_widths_is_drawn_without_any_network(browser, tmp_path):
     assert browser.ask("document.querySelectorAll('#shapes svg').length") == 1
     browser.click("document.getElementById('theme')")
     browser.until("document.documentElement.dataset.theme === 'light'")
+    assert browser.complaints == []
+    assert browser.fetched == []
+
+
+def test_a_training_is_drawn_without_any_network(browser, tmp_path):
+    states = [{"up_proj.weight": np.diag(np.linspace(1, 2 + step, 12))} for step in range(3)]
+    runs = [td.survey(state, ["stable_rank", "effective_rank"]) for state in states]
+    browser.open(track_report(td.track(runs, steps=[0, 10, 20]), tmp_path / "track.html"), charts=3)
+    for chart in ("model", "roles-0", "roles-1"):
+        assert browser.ask(f"document.querySelectorAll('#{chart} svg .mark-line path').length") >= 1
+    assert browser.ask("[...document.querySelectorAll('#model svg text')].map(t => t.textContent).includes('step')")
     assert browser.complaints == []
     assert browser.fetched == []

@@ -22,6 +22,7 @@ from theodolite.cli import (
     report,
     smooth,
     survey,
+    track,
     transfer,
     width,
 )
@@ -49,6 +50,7 @@ _COMMANDS: tuple[tuple[str, Any, ModuleType], ...] = (
     ("survey", survey.survey, survey),
     ("report", report.report, report),
     ("compare", compare.compare, compare),
+    ("track", track.track, track),
     ("smooth", smooth.smooth, smooth),
     ("allocate", allocate.allocate, allocate),
     ("gradients", gradients.gradients, gradients),

@@ -22,6 +22,8 @@ class Progress:
         computed.
     failed : int
         Readings that failed so far.
+    computed, reused : int
+        Of the finished targets, those that something was computed of, and those that stored readings answered alone.
     """
 
     done: int
@@ -29,6 +31,8 @@ class Progress:
     target: str
     seconds_left: float | None
     failed: int
+    computed: int = 0
+    reused: int = 0
 
 
 class Clock:
@@ -46,7 +50,7 @@ class Clock:
 
     def __init__(self, total: int, cost: float, report: Callable[[Progress], None] | None) -> None:
         self._total, self._left, self._report = total, cost, report
-        self._done = self._failed = 0
+        self._done = self._failed = self._reused = 0
         self._computed = 0.0
         self._started = time.perf_counter()
         self._tell("")
@@ -69,6 +73,7 @@ class Clock:
         self._failed += failed
         self._left -= cost
         self._computed += cost if computed else 0.0
+        self._reused += not computed
         self._tell(target)
 
     def _tell(self, target: str) -> None:
@@ -76,4 +81,5 @@ class Clock:
             return
         elapsed = time.perf_counter() - self._started
         left = max(self._left, 0.0) * elapsed / self._computed if self._computed else None
-        self._report(Progress(self._done, self._total, target, left, self._failed))
+        done, reused = self._done, self._reused
+        self._report(Progress(done, self._total, target, left, self._failed, done - reused, reused))

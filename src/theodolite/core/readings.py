@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from theodolite.core.fingerprint import canonical_json
+from theodolite.core.flattening import flattened
 from theodolite.core.names import closest
 from theodolite.core.rows import MODEL, NUMBERS, SCHEMA_VERSION, TARGET_COLUMNS, VOLATILE, ReadingRow, TargetRow
 
@@ -256,6 +257,31 @@ class Readings:
         both["other"] = pd.Series([theirs.get(key) for key in keys], dtype=float)
         both["difference"] = both["other"] - both["value"]
         return both
+
+    def flat(self, *names: str, layers: bool = True) -> dict[str, float]:
+        """Lay the numbers of one model out in a flat dict, as experiment trackers take them.
+
+        Parameters
+        ----------
+        *names : str
+            Which readings, as `where` takes them, each with its means over the model; all where none is given.
+        layers : bool
+            False for the means over the whole model only.
+
+        Returns
+        -------
+        dict of str to float
+            ``model/power_law.alpha.mean``, and ``power_law.alpha/encoder.0.query`` layer by layer; finite values only.
+            Readings of several models, or two of one name, are a `ValueError`.
+        """
+        rows = self.rows if not names else tuple(row for name in names for row in self._with_means(name))
+        return flattened(rows, self._by_id, layers=layers)
+
+    def _with_means(self, name: str) -> Iterator[ReadingRow]:
+        rows = self._named(name)
+        of = tuple({f"{row.measure}.{row.field}." for row in rows})
+        yield from rows
+        yield from (r for r in self.rows if self._by_id[r.target].module == MODEL and r.name.startswith(of))
 
     def array(self, row: ReadingRow | str) -> np.ndarray[Any, Any]:
         """Load the array that a row refers to.

@@ -8,4 +8,5 @@ from theodolite.reports.questions import judge as judge
 from theodolite.reports.report import report as report
 from theodolite.reports.summary import Summary as Summary
 from theodolite.reports.summary import summary as summary
+from theodolite.reports.track import track_report as track_report
 from theodolite.reports.width import width_report as width_report

@@ -1,4 +1,4 @@
-"""What readings say together: two models side by side, many models, many widths."""
+"""What readings say together: two models side by side, one through its training, many models, many widths."""
 
 from theodolite.study.comparisons.compare import compare as compare
 from theodolite.study.comparisons.result import Comparison as Comparison
@@ -10,6 +10,10 @@ from theodolite.study.corpora.trends import Association as Association
 from theodolite.study.corpora.trends import Coefficient as Coefficient
 from theodolite.study.corpora.trends import Partial as Partial
 from theodolite.study.corpora.trends import Trend as Trend
+from theodolite.study.tracks.result import Curve as Curve
+from theodolite.study.tracks.result import Track as Track
+from theodolite.study.tracks.track import track as track
+from theodolite.study.tracks.track import track_checkpoints as track_checkpoints
 from theodolite.study.widths.hyperparameters import ParameterClass as ParameterClass
 from theodolite.study.widths.hyperparameters import TransferredHyperparameters as TransferredHyperparameters
 from theodolite.study.widths.hyperparameters import transfer_hyperparameters as transfer_hyperparameters

@@ -179,18 +179,44 @@ def load_array(folder: Path, reference: str) -> np.ndarray[Any, Any]:
     RunFolderError
         If the reference is of another form, or the file is not there.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     found = _REFERENCE.fullmatch(reference)
     if found is None:
         raise RunFolderError(folder, f"{reference!r} refers to no array of a run", "take the column 'array' of a row")
-    file = folder / found[1]
+    arrays = load_arrays(folder, found[1])
+    if found[2] not in arrays:
+        file = folder / found[1]
+        raise RunFolderError(file, f"it holds no {found[2]!r}", "survey again into a fresh folder")
+    return arrays[found[2]]
+
+
+def load_arrays(folder: Path, file: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Load all arrays of a file.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    file : str
+        ``arrays/<name>.safetensors``.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By name.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is not there, or holds no arrays.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    path = folder / file
     try:
-        array: np.ndarray[Any, Any] = load(file.read_bytes())[found[2]]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise RunFolderError(file, f"the array can't be read ({error})", "survey again into a fresh folder") from None
-    return array
+        return dict(load(path.read_bytes()))
+    except (OSError, SafetensorError) as error:
+        raise RunFolderError(path, f"the array can't be read ({error})", "survey again into a fresh folder") from None
 
 
 def prepare(folder: Path, version: str) -> None:

@@ -51,7 +51,8 @@ def survey(
         What `Survey.of` takes: a preset, measures, or a whole description.
     store : path, optional
         Run folder. What it already holds is not computed again, so a run that was interrupted goes on, and another
-        survey adds to it. None keeps everything in memory.
+        survey adds to it; nor is a tensor that another model in it has with the same name and content, as earlier
+        checkpoints of one training have. None keeps everything in memory.
     jobs : int
         Matrices in flight at a time, as joblib counts them (-1: one per core). Threads, or the backend that
         ``joblib.parallel_config`` has set.
@@ -133,11 +134,14 @@ class Task:
         Everything that the survey asks.
     known : frozenset of str
         Keys of the readings that there are.
+    elsewhere : frozenset of str
+        Keys of readings that the same tensor of another model has.
     """
 
     target: Target
     questions: tuple[Question, ...]
     known: frozenset[str]
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def cost(self) -> float:
@@ -166,6 +170,8 @@ class Answer:
         What was computed.
     arrays : mapping of str to numpy.ndarray
         What readings refer to, by reference: eigenvalues, and arrays that a measure gave beside its fields.
+    same : tuple of str
+        Keys of the readings that were made of the same content in another model, and need no computing.
     """
 
     task: str
@@ -173,18 +179,23 @@ class Answer:
     row: TargetRow
     readings: tuple[ReadingRow, ...]
     arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    same: tuple[str, ...] = ()
 
 
 def _measure(
     plan: Plan, asked: Survey, keep: MemoryStore | FolderStore, jobs: int, progress: Callable[[Progress], None] | None
 ) -> None:
     questions = tuple(Question.of(request, asked) for request in asked.measures)
-    tasks = [Task(target, questions, keep.known(target.row.target)) for target in plan.targets]
+    tasks = [
+        Task(target, questions, keep.known(target.row.target), keep.known_elsewhere(target.row))
+        for target in plan.targets
+    ]
     clock = Clock(len(tasks), sum(task.cost for task in tasks), progress)
     answers = in_parallel(answer, tasks, jobs)
     try:
         for given in answers:
-            keep.commit(given.row, given.readings, given.arrays)
+            copies, arrays = keep.copies(given.row, given.same)
+            keep.commit(given.row, (*copies, *given.readings), {**arrays, **given.arrays})
             failed = sum(row.status == "failed" for row in given.readings)
             clock.finished(given.task, given.cost, computed=bool(given.readings), failed=failed)
     finally:
@@ -219,8 +230,10 @@ def _answered(task: Task) -> Answer:
         return _unread(task, started, target.matrix)
     keyed = [(question, question.key(row.fingerprint, target.look)) for question in task.questions]
     missing = [(q, key) for q, key in keyed if not q.answered(key, row.fingerprint, target.look, task.known)]
+    same = tuple(key for _, key in missing if key in task.elsewhere)
+    missing = [(question, key) for question, key in missing if key not in task.elsewhere]
     if not missing:
-        return Answer(row.target, task.cost, row, ())
+        return Answer(row.target, task.cost, row, (), same=same)
     spectrum = Spectrum(target.matrix)
     values, instead = _decomposed(spectrum)
     readings: list[ReadingRow] = []
@@ -232,7 +245,7 @@ def _answered(task: Task) -> Answer:
             about = replace(about, array=array_reference(row))
             arrays[about.array] = values
         readings += _ask(about, spectrum, content, instead, arrays)
-    return Answer(row.target, task.cost, row, _timed(readings, started), arrays)
+    return Answer(row.target, task.cost, row, _timed(readings, started), arrays, same)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from theodolite.surveys import folder as run_folder
 from theodolite.surveys.assembly import LEFT_OUT, answered_keys, assembled, current_targets
 from theodolite.surveys.journal import Group, Inventory, Journal
 from theodolite.surveys.lock import FileLock
+from theodolite.surveys.reuse import SameContent, renamed_arrays
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -25,6 +26,7 @@ class Store(ABC):
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self._known = answered_keys(groups)
+        self._same = SameContent(groups)
         self._targets = current_targets(groups)
         self._inventories = {(i.model, i.convention, i.view): i for group in groups for i in group.inventories}
 
@@ -42,6 +44,43 @@ class Store(ABC):
             Keys that need no computing.
         """
         return self._known.get(target, _NOTHING)
+
+    def known_elsewhere(self, target: TargetRow) -> frozenset[str]:
+        """Give the keys of what was read of the same tensor in other models, whatever its content.
+
+        Parameters
+        ----------
+        target : TargetRow
+            The target; its fingerprint may not be known yet.
+
+        Returns
+        -------
+        frozenset of str
+            Keys; one that a question about the target has, was made of the same content.
+        """
+        return self._same.keys(target)
+
+    def copies(
+        self, target: TargetRow, keys: Sequence[str]
+    ) -> tuple[list[ReadingRow], dict[str, np.ndarray[Any, Any]]]:
+        """Give readings that were made of the same content as this target's.
+
+        Parameters
+        ----------
+        target : TargetRow
+            The target with its fingerprint.
+        keys : sequence of str
+            Of those that `known_elsewhere` gave.
+
+        Returns
+        -------
+        rows : list of ReadingRow
+            As they would have been read of this target.
+        arrays : dict of str to numpy.ndarray
+            What they refer to.
+        """
+        rows, renamed = self._same.copies(target, keys)
+        return rows, renamed_arrays(renamed, self._arrays_beside)
 
     def begin(self, inventories: Sequence[Inventory], listed: Sequence[TargetRow]) -> None:
         """Commit what a run found before it measured anything, where that is new.
@@ -91,6 +130,9 @@ class Store(ABC):
     @abstractmethod
     def _keep(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None: ...
 
+    @abstractmethod
+    def _arrays_beside(self, file: str) -> Mapping[str, np.ndarray[Any, Any]]: ...
+
 
 class MemoryStore(Store):
     """Keeps readings and arrays in memory."""
@@ -120,6 +162,10 @@ class MemoryStore(Store):
 
     def _keep(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         self._arrays.update(arrays)
+
+    def _arrays_beside(self, file: str) -> Mapping[str, np.ndarray[Any, Any]]:
+        named = ((*reference.partition("#"), values) for reference, values in self._arrays.items())
+        return {name: values for at, _, name, values in named if at == file}
 
 
 class FolderStore(Store):
@@ -170,3 +216,6 @@ class FolderStore(Store):
 
     def _keep(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         run_folder.write_arrays(self._folder, arrays)
+
+    def _arrays_beside(self, file: str) -> Mapping[str, np.ndarray[Any, Any]]:
+        return run_folder.load_arrays(self._folder, file)

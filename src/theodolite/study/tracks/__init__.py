@@ -1,0 +1,1 @@
+"""One model through its training: the curve of every metric, and what moved."""
