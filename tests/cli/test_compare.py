@@ -89,6 +89,7 @@ def test_renames(cli, checkpoint, tmp_path):
         (("--fail-if", "intruder > 0"), "unknown name 'intruder'; did you mean 'intruders'"),
         (("--fail-if", "intruders >"), "ends where a number should follow"),
         (("--map", "nonsense"), "--map: 'nonsense' is no OLD=NEW"),
+        (("--map", "a=b", "--map", "a=c"), "--map: 'a' is renamed twice"),
         (("--map", "nope=x"), "no tensor before is named 'nope'"),
         (("--k", "0"), "k is 0"),
         (("--epsilon", "3"), "epsilon is 3"),

@@ -89,3 +89,8 @@ def test_what_cannot_be_read_is_refused_at_its_place(text, says):
 def test_a_gate_never_stands_open_by_mistake(text, says):
     with pytest.raises(ParameterError, match=says):
         Condition(text).judge(VALUES)
+
+
+def test_evidence_says_how_many_layers_have_no_number():
+    (says,) = Condition("a > 5 %").judge({"a": [0.01, None, None]}).evidence
+    assert says == "a > 0.05: in 0 of 1 layers, largest 0.01; 2 without a number"

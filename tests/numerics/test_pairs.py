@@ -69,3 +69,12 @@ def test_entries_that_are_not_finite_are_refused():
     for one, other in ((weight, broken), (broken, weight)):
         with pytest.raises(NonFiniteError, match="1 of its 200 entries"):
             decomposed_pair(one, other, 2)
+
+
+@pytest.mark.parametrize("shape", [(60, 40), (40, 60)])
+def test_factors_that_are_not_finite_are_counted_and_not_taken_for_large_entries(shape):
+    weight, left, right = drawn(shape)
+    left[2, 1], right[0, 3] = np.nan, np.inf
+    with pytest.raises(NonFiniteError) as raised:
+        decomposed_pair(weight, None, 5, (left, right))
+    assert str(raised.value) == str(NonFiniteError(2, left.size + right.size))

@@ -98,3 +98,9 @@ def test_a_block_cosine_does_not_depend_on_the_basis_of_the_block():
     np.testing.assert_allclose(block_cosines(cosines, starts), np.minimum(wanted, 1))
     turned = np.vstack([random_basis(rng, 2, 2) @ cosines[:2], random_basis(rng, 3, 3) @ cosines[2:]])
     np.testing.assert_allclose(block_cosines(turned, starts), np.minimum(wanted, 1))
+
+
+def test_a_zero_matrix_too_large_for_lapack_alone_has_zeros_and_a_basis():
+    values, vectors = leading_eigenvectors(np.zeros((300, 300), order="F"), 4)
+    np.testing.assert_array_equal(values, 0.0)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(4), atol=1e-12)

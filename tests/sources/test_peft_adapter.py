@@ -102,6 +102,37 @@ def test_layouts_in_by_out_and_packed_projections(tmp_path):
             np.testing.assert_allclose(np.asarray(part) - np.asarray(before), left @ right, atol=1e-12)
 
 
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_square_tensor_stored_in_by_out_takes_the_product_turned_whatever_the_last_module_left(tmp_path, flag):
+    rng = np.random.default_rng(4)
+    stored = {
+        "h.0.attn.c_attn.weight": rng.standard_normal((16, 48)).astype("f4"),
+        "h.0.attn.c_proj.weight": rng.standard_normal((16, 16)).astype("f4"),
+        "lm_head.weight": rng.standard_normal((30, 16)).astype("f4"),
+    }
+    base = tmp_path / "gpt"
+    base.mkdir()
+    save_file(stored, base / "model.safetensors")
+    (base / "config.json").write_text(json.dumps({"model_type": "gpt2", "n_head": 2, "n_embd": 16}))
+    made, wanted = {}, {}
+    for name, (out, seen) in {"h.0.attn.c_proj": (16, 16), "lm_head": (30, 16)}.items():
+        b, a = rng.standard_normal((out, 2)).astype("f4"), rng.standard_normal((2, seen)).astype("f4")
+        made[f"base_model.model.{name}.lora_A.weight"], made[f"base_model.model.{name}.lora_B.weight"] = a, b
+        wanted[f"{name}.weight"] = 3.0 * b.astype(float) @ a
+    laid = adapted(td.open(base), write(tmp_path / "adapter", {"fan_in_fan_out": flag}, made))
+    for name, change in wanted.items():
+        added = change.T if "c_proj" in name else change
+        np.testing.assert_allclose(laid[name].array(), stored[name] + added, atol=1e-12)
+
+
+def test_two_modules_that_change_one_tensor_are_refused(tmp_path):
+    save_file({"q.weight": np.ones((12, 8), "f4")}, tmp_path / "base.safetensors")
+    b, a = factors("net.q")
+    made = {f"base_model.model.{side}.q.lora_{which}.weight": f for side in "xy" for which, f in (("A", a), ("B", b))}
+    with pytest.raises(td.CheckpointError, match=r"'x\.q' and 'y\.q' both change the base's tensor 'q\.weight'"):
+        adapted(td.open(tmp_path / "base.safetensors"), write(tmp_path / "adapter", {}, made))
+
+
 def test_convolutions_and_embeddings(tmp_path):
     rng = np.random.default_rng(3)
     stored = {"conv.weight": rng.standard_normal((6, 4, 3, 3)), "embed_tokens.weight": rng.standard_normal((20, 8))}

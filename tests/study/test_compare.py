@@ -238,3 +238,21 @@ def test_counts_are_those_of_peft(torch, tmp_path: Path):
     counts = [int(line.rpartition(" ")[2]) if "Intruders:" in line else 0 for line in said if "ntruders" in line]
     assert [layer.intruders["left"].count for layer in found.layers] == counts
     assert len(set(counts)) > 1
+
+
+def test_a_large_matrix_that_became_zero_is_a_change_without_directions():
+    weight = np.random.default_rng(0).standard_normal((280, 270))
+    found = td.compare({"a.weight": weight}, {"a.weight": np.zeros_like(weight)}, None)
+    (one,) = found.layers
+    assert (one.state, one.overlap) == ("changed", None)
+    assert one.change.relative == pytest.approx(1.0, abs=1e-12)
+    assert "Without directions to compare: a (" in found.explain()
+
+
+def test_a_gate_counts_every_tensor_that_could_not_be_compared():
+    weight = np.random.default_rng(0).standard_normal((8, 8))
+    one, other = ({"a.weight": weight, "a.bias": np.ones(size)} for size in (8, 9))
+    found = td.compare(one, other, None)
+    assert [(tensor.after, tensor.state) for tensor in found.others] == [("a.bias", "not compared")]
+    assert found.judge("not_compared > 0").holds
+    assert found.to_dict()["counts"]["not_compared"] == 1.0

@@ -167,6 +167,8 @@ def test_measures_are_kept_alone(tmp_path):
         ([reading(1.0), reading(1.0, "n", shape=(9, 8))], {}, "h.0 has two shapes, 8×8 and 9×8 in n"),
         ([reading(1.0), reading(1.0, "n")], {"steps": [1]}, "got 1 for 2 checkpoints"),
         ([reading(1.0), reading(1.0, "n")], {"steps": [1, 1]}, "1 is given twice"),
+        ([reading(1.0), reading(1.0, "n")], {"steps": [0, float("nan")]}, "nan is no step; give finite numbers"),
+        ([reading(1.0), reading(1.0, "n")], {"steps": [0, float("inf")]}, "inf is no step; give finite numbers"),
     ],
 )
 def test_what_makes_no_curve_is_refused(runs, options, says):

@@ -198,11 +198,14 @@ def _measures(text: str) -> list[str] | None:
 
 
 def _renames(given: tuple[str, ...]) -> dict[str, str]:
+    renames: dict[str, str] = {}
     for pair in given:
         old, equals, new = pair.partition("=")
         if not (equals and old and new):
             raise CommandError(f"--map: {pair!r} is no OLD=NEW.", "For example --map 'encoder.*=model.encoder.*'")
-    return dict(pair.split("=", 1) for pair in given)
+        if renames.setdefault(old, new) != new:
+            raise CommandError(f"--map: {old!r} is renamed twice.", f"Keep one of {renames[old]!r} and {new!r}.")
+    return renames
 
 
 def _json(found: Comparison, gate: Condition | None) -> None:

@@ -73,7 +73,11 @@ class _Comparison:
             return Verdict(bool(fitting), (f"{says}: it is {seen[0]:.6g}",))
         extreme = max(fitting or seen) if ">" in self.sign else min(fitting or seen)
         word = {">": "largest", "<": "smallest"}.get(self.sign[0], "for example")
-        return Verdict(bool(fitting), (f"{says}: in {len(fitting)} of {len(seen)} layers, {word} {extreme:.6g}",))
+        found = values[self.name]
+        left_out = 0 if isinstance(found, (int, float)) else len(found) - len(seen)
+        without = f"; {left_out} without a number" if left_out else ""
+        evidence = f"{says}: in {len(fitting)} of {len(seen)} layers, {word} {extreme:.6g}{without}"
+        return Verdict(bool(fitting), (evidence,))
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Condition:
     Names are compared with numbers (``>``, ``>=``, ``<``, ``<=``, ``==``, ``!=``; ``5 %`` is 0.05), and joined by
     ``and``, ``or``, ``not`` and parentheses. A name of which every layer has a number holds if it holds for *any*
     layer; with ``.max``, ``.min``, ``.mean``, ``.median``, ``.sum`` or ``.count`` behind it, it is one number. Layers
-    without one are left out.
+    without one are left out, and the evidence says how many.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.numerics.blocks import BLOCK_ENTRIES, cast, check_gram
+from theodolite.numerics.blocks import BLOCK_ENTRIES, NonFiniteError, cast, check_gram
 from theodolite.numerics.gram import gram_error_bound
 from theodolite.numerics.lapack import accumulate_gram, eigenvalues_of_lower, eigenvectors_of_lower
 from theodolite.numerics.subspaces import leading_eigenvectors
@@ -159,6 +159,7 @@ class _Factored:
                 accumulate_gram(before, block)
                 seen += block.T @ long
         check_gram(before, self._first)
+        self._check_factors()
         # (W + LR)ᵀ(W + LR) = WᵀW + (WᵀL)R + Rᵀ((WᵀL)ᵀ + LᵀL R)
         short = self._short
         inner = seen.T + (self._long.T @ self._long) @ short
@@ -169,6 +170,12 @@ class _Factored:
             after[:, part] += seen @ short[:, part] + short.T @ inner[:, part]
         check_gram(after, self._first)
         return before, after, *self._change()
+
+    def _check_factors(self) -> None:
+        factors = (self._long, self._short)
+        count = sum(int(np.count_nonzero(~np.isfinite(factor))) for factor in factors)
+        if count:
+            raise NonFiniteError(count, sum(factor.size for factor in factors))
 
     def _change(self) -> tuple[Block, float]:
         long, short = (np.linalg.qr(side)[1] for side in (self._long, self._short.T))

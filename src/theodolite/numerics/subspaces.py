@@ -66,14 +66,14 @@ def leading_eigenvectors(gram: Matrix, k: int) -> tuple[Matrix, Matrix]:
 
 def _iterated(gram: Matrix, k: int) -> tuple[Matrix, Matrix] | None:
     """Iterate by Lanczos (ARPACK) from a start that is always the same; None where it doesn't converge."""
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
     side = gram.shape[0]
     product = LinearOperator(gram.shape, matvec=lambda x: blas.dsymv(1.0, gram, x, lower=1), dtype=np.float64)
     start = np.random.default_rng(side).standard_normal(side)
     try:
         values, vectors = eigsh(product, k, which="LA", v0=start, ncv=min(side, max(4 * k, 40)))
-    except ArpackNoConvergence:
+    except ArpackError:  # no convergence, or a matrix that sends the start to zero
         return None
     order = np.argsort(-values, kind="stable")
     return values[order], np.ascontiguousarray(vectors[:, order])

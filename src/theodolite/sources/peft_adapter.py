@@ -17,9 +17,11 @@ from theodolite.sources.checkpoint import Checkpoint
 from theodolite.sources.errors import CheckpointError, shown
 from theodolite.sources.folders import CONFIG_LIMIT
 from theodolite.sources.opening import open_checkpoint
+from theodolite.sources.parts import Cut
 from theodolite.sources.record import Record
 from theodolite.sources.stored import StoredTensor
 from theodolite.sources.untrusted_json import read_object
+from theodolite.sources.weight import Weight
 
 CONFIG = "adapter_config.json"
 _FACTOR = re.compile(r"^(?P<module>.+)\.lora_(?P<kind>embedding_)?(?P<which>[AB])(\.weight)?$")
@@ -113,7 +115,7 @@ def adapted(base: Checkpoint, folder: str | Path, *, model: str | None = None) -
         modules, whole = _sorted(stored, folder)
         records = {weight.name: weight.record for weight in base.values()}
         changed = {
-            name: _changed(records[name], module, config, folder)
+            name: _changed(records[name], module, _layout(config, base[name]), folder)
             for name, module in _placed(modules, records, config, folder)
         }
         changed |= dict(_replaced(whole, records))
@@ -181,6 +183,7 @@ def _placed(
     modules: Mapping[str, _Module], records: Mapping[str, Record], config: Mapping[str, Any], folder: Path
 ) -> Iterator[tuple[str, tuple[str, _Module]]]:
     """Find the tensor of the base that each module changes; models saved without their head have shorter names."""
+    taken: dict[str, str] = {}
     for module, factors in modules.items():
         wanted = f"{module}.weight"
         name = wanted if wanted in records else _by_end(wanted, records)
@@ -192,6 +195,13 @@ def _placed(
                 tensor=factors.names[0],
                 remedy=f"Compare with the model that the adapter was trained on ({base}).",
             )
+        if taken.setdefault(name, module) != module:
+            raise CheckpointError(
+                f"{shown(taken[name])!r} and {shown(module)!r} both change the base's tensor {shown(name)!r}",
+                file=folder,
+                tensor=factors.names[0],
+                remedy="Compare with a base whose tensors have the names of the model that the adapter was trained on.",
+            )
         yield name, (module, factors)
 
 
@@ -200,6 +210,13 @@ def _by_end(wanted: str, records: Mapping[str, Record]) -> str | None:
     longest = max(map(len, ends), default=0)
     best = [name for name in ends if len(name) == longest]
     return best[0] if len(best) == 1 else None
+
+
+def _layout(config: Mapping[str, Any], weight: Weight) -> dict[str, Any]:
+    # The flag is that of the module which PEFT came to last; of a square tensor, its shape would not tell.
+    matrices = weight.matrices().values()
+    turned = bool(matrices) and all(isinstance(one, Cut) and one.turned for one in matrices)
+    return {**config, "fan_in_fan_out": turned or bool(config.get("fan_in_fan_out"))}
 
 
 def _changed(record: Record, found: tuple[str, _Module], config: Mapping[str, Any], folder: Path) -> Record:

@@ -252,16 +252,18 @@ class Comparison:
         Returns
         -------
         dict
-            ``matrices``, ``changed``, ``identical``, ``not_compared`` and ``unmatched`` (one number each); the
-            quantities of pairs, and ``METRIC.before``, ``METRIC.after`` and ``METRIC.shift``, with one number a layer.
-            A metric may be called by its field alone (``alpha``) where only one has that field.
+            ``matrices``, ``changed``, ``identical``, ``not_compared`` and ``unmatched`` (one number each; the
+            last two count tensors that are not measured, too); the quantities of pairs, and ``METRIC.before``,
+            ``METRIC.after`` and ``METRIC.shift``, with one number a layer. A metric may be
+            called by its field alone (``alpha``) where only one has that field.
         """
+        lost = sum(one.state == "not compared" for one in self.others)
         unmatched = len(self.matching.only_before) + len(self.matching.only_after)
         found: dict[str, float | Sequence[float | None]] = {
             "matrices": float(len(self.layers)),
             "changed": float(len(self.state("changed"))),
             "identical": float(len(self.state("identical"))),
-            "not_compared": float(len(self.state("not compared"))),
+            "not_compared": float(len(self.state("not compared")) + lost),
             "unmatched": float(unmatched),
         }
         quantities = [layer.quantities() for layer in self.layers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,11 +97,14 @@ def steps_of(
     Raises
     ------
     ParameterError
-        If as many steps as checkpoints are not given, or one is given twice.
+        If as many steps as checkpoints are not given, or one is given twice or is not finite.
     """
     if given is not None:
         if len(given) != len(names):
             raise ParameterError(f"steps: got {len(given)} for {len(names)} checkpoints ({', '.join(names)})")
+        odd = [step for step in given if not math.isfinite(step)]
+        if odd:
+            raise ParameterError(f"steps: {odd[0]} is no step; give finite numbers")
         if len(set(given)) < len(given):
             twice = next(step for step in given if list(given).count(step) > 1)
             raise ParameterError(f"steps: {twice:g} is given twice; each checkpoint has its own")
