@@ -104,6 +104,15 @@ def test_wrong_usage_is_2(cli, checkpoint, tuned, options, says):
     assert "Traceback" not in ran.err
 
 
+def test_a_mistake_in_the_gate_does_not_cost_the_comparison(cli, checkpoint, tuned, tmp_path):
+    page = tmp_path / "diff.html"
+    ran = cli("compare", checkpoint, tuned, "-m", "none", "--fail-if", "intruder > 0", "-o", page)
+    assert ran.code == 2
+    assert "--fail-if: " in ran.err
+    assert "median relative change" in ran.out
+    assert "median relative change" in page.read_text()
+
+
 def test_an_unreadable_input_is_4(cli, checkpoint, tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"no such thing")
     for other in (tmp_path / "broken.safetensors", tmp_path / "nowhere"):

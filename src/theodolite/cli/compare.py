@@ -14,7 +14,8 @@ from theodolite.cli.exits import CommandError, Exit
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from theodolite.core.conditions import Condition
+    from theodolite.core import ParameterError
+    from theodolite.core.conditions import Condition, Verdict
     from theodolite.study import Comparison, LayerComparison
 
 USAGE = "theodolite compare BEFORE AFTER [OPTIONS]"
@@ -168,11 +169,11 @@ def compare(
                 epsilon=how.epsilon,
                 gap=how.gap,
             )
-        verdict = None if gate is None else found.judge(gate)
     except ParameterError as error:
         raise CommandError(f"{error}.", "See theodolite compare --help") from error
     except KeyboardInterrupt:
         raise CommandError("Stopped. Nothing was written.", "", Exit.INTERRUPTED) from None
+    gate, verdict, mistake = _judged(found, gate)
     where = stderr() if out.json else stdout()
     if out.json:
         _json(found, gate)
@@ -180,12 +181,26 @@ def compare(
         _show(where, found)
     if out.output is not None:
         say_path(where, "Report", _write(found, out.output, gate))
+    if mistake is not None:
+        raise CommandError(f"--fail-if: {mistake}.", "See theodolite compare --help") from mistake
     if verdict is None:
         return Exit.OK
     where.print(f"{'Violated' if verdict.holds else 'Not violated'}: {out.fail_if}", style="bold", soft_wrap=True)
     for says in verdict.evidence:
         where.print(f"  {says}", soft_wrap=True)
     return Exit.GATE if verdict.holds else Exit.OK
+
+
+def _judged(
+    found: Comparison, gate: Condition | None
+) -> tuple[Condition | None, Verdict | None, ParameterError | None]:
+    """Put the question; what took long to find is shown before a mistake in it is told."""
+    from theodolite.core import ParameterError
+
+    try:
+        return gate, None if gate is None else found.judge(gate), None
+    except ParameterError as error:
+        return None, None, error
 
 
 def _measures(text: str) -> list[str] | None:

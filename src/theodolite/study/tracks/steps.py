@@ -21,8 +21,14 @@ StepsAre = Literal["given", "trainer_state.json", "names", "positions"]
 STATE = "trainer_state.json"
 _STATE_LIMIT = 256_000_000
 _WORDS = ("(?:global[_-]?)?step", "checkpoint|ckpt", "iter(?:ation)?", "epoch")
-_NAMED = tuple(re.compile(rf"(?<![a-z])(?:{word})s?[-_=. ]?(\d+)(?!\d)", re.IGNORECASE) for word in _WORDS)
+_NAMED = tuple(
+    re.compile(
+        rf"(?<![a-z])(?:{word})s?[-_=. ]?(\d+(?:\.\d+(?=[kmb](?![a-z])))?)(?!\d)([kmb](?![a-z]))?", re.IGNORECASE
+    )
+    for word in _WORDS
+)
 _SHARD = re.compile(r"-\d+-of-\d+\.")
+_THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 _TRAILING = re.compile(r"(\d+)(?!.*\d)")
 
 
@@ -32,8 +38,8 @@ def step_in(name: str) -> int | None:
     Parameters
     ----------
     name : str
-        Of a checkpoint: a number behind step, checkpoint, iteration or epoch, in this order of trust; else the last
-        number in it.
+        Of a checkpoint: a number behind step, checkpoint, iteration or epoch, in this order of trust, in thousands or
+        millions where a k or an m follows; else the last number in it.
 
     Returns
     -------
@@ -44,12 +50,15 @@ def step_in(name: str) -> int | None:
     --------
     >>> step_in("checkpoint-500"), step_in("epoch=3-step=1200"), step_in("pythia-70m-step512"), step_in("final")
     (500, 1200, 512, None)
+    >>> step_in("step10k"), step_in("ckpt-1.5M"), step_in("step-2M")
+    (10000, 1500000, 2000000)
     """
-    for pattern in (*_NAMED, _TRAILING):
+    for pattern in _NAMED:
         found = pattern.search(name)
         if found is not None:
-            return int(found[1])
-    return None
+            return round(float(found[1]) * _THOUSANDS[(found[2] or "").lower()])
+    last = _TRAILING.search(name)
+    return None if last is None else int(last[1])
 
 
 def state_step(folder: Path) -> int | None:
