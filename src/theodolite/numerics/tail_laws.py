@@ -166,7 +166,7 @@ def normalisation(family: Family, parameters: Vector) -> Vector:
     if family == "truncated_power_law":
         cut = kappa > 0.0
         # By quadrature, which for a few laws costs less than the special function that gives the same.
-        density, reach = _density(b[cut], kappa[cut])[1:]
+        _, _, density, reach = _density(b[cut], kappa[cut])
         norm[cut] = reach * density.sum(axis=-1)
     return np.asarray(norm)
 
@@ -254,9 +254,9 @@ def _match_ratio(found: Vector, open_: NDArray[np.int64], ratio: Vector) -> None
     """Set kappa so that E[z] is the wanted ratio, b given."""
     for _ in range(_ROUNDS):
         b, kappa = found[:, open_]
-        _, mean, _, variance, _ = _moments(b, kappa)
+        excess, variance = _excess_of_ratio(b, kappa)
         # 1 / (E[z] - 1) is almost a straight line in kappa.
-        step = (mean - 1.0) * ((mean - 1.0) / (ratio[open_] - 1.0) - 1.0) / variance
+        step = excess * (excess / (ratio[open_] - 1.0) - 1.0) / variance
         found[1, open_] = np.where(step > -0.9 * kappa, kappa + step, 0.1 * kappa)
         open_ = open_[np.abs(step) > _CLOSE * kappa]
         if open_.size == 0:
@@ -266,8 +266,7 @@ def _match_ratio(found: Vector, open_: NDArray[np.int64], ratio: Vector) -> None
 
 def _moments(b: Vector, kappa: Vector) -> tuple[Vector, Vector, Vector, Vector, Vector]:
     """Return means, variances and covariance of y and z under the truncated power law."""
-    y, weight, _ = _density(b, kappa)
-    excess = np.expm1(y)
+    y, excess, weight, _ = _density(b, kappa)
     weight /= weight.sum(axis=1, keepdims=True)
     mean_y, mean_e = (weight * y).sum(axis=1), (weight * excess).sum(axis=1)
     y -= mean_y[:, None]
@@ -276,11 +275,21 @@ def _moments(b: Vector, kappa: Vector) -> tuple[Vector, Vector, Vector, Vector, 
     return mean_y, 1.0 + mean_e, (weight * y * y).sum(axis=1), (scaled * excess).sum(axis=1), (scaled * y).sum(axis=1)
 
 
-def _density(b: Vector, kappa: Vector) -> tuple[Vector, Vector, Vector]:
-    """Return nodes of y, the density there times their weights, not normalised, and how far the nodes reach."""
+def _excess_of_ratio(b: Vector, kappa: Vector) -> tuple[Vector, Vector]:
+    """Return the mean of z - 1 and the variance of z, which are most of what a fit asks for."""
+    _, excess, weight, _ = _density(b, kappa)
+    weight /= weight.sum(axis=1, keepdims=True)
+    mean = (weight * excess).sum(axis=1)
+    excess -= mean[:, None]
+    return mean, (weight * excess * excess).sum(axis=1)
+
+
+def _density(b: Vector, kappa: Vector) -> tuple[Vector, Vector, Vector, Vector]:
+    """Return nodes of y, z - 1 there, the density times their weights, not normalised, and how far the nodes reach."""
     reach = np.minimum(_REACH / (b - 1.0 + kappa), np.log1p(_REACH / kappa))
     y = reach[..., None] * _NODES
-    return y, _WEIGHTS * np.exp((1.0 - b)[..., None] * y - kappa[..., None] * np.expm1(y)), reach
+    excess = np.expm1(y)
+    return y, excess, _WEIGHTS * np.exp((1.0 - b)[..., None] * y - kappa[..., None] * excess), reach
 
 
 def _lognormal(sums: TailSums) -> tuple[Vector, NDArray[np.bool_]]:
