@@ -73,7 +73,10 @@ def test_a_file_alone_is_json(cli, checkpoint, tmp_path):
         ((*BUDGET, "--seeds", "1"), "seeds is 1"),
         ((*BUDGET, "--scaling", "0", "--format", "peft"), "scaling is 0"),
         ((*BUDGET, "-o", "no/such/folder/plan.json"), "plan.json can't be written"),
-        ((*BUDGET, "--try", "no_such_module:build", "data.npz"), "there is no module named 'no_such_module'"),
+        (
+            (*BUDGET, "--try", "no_such_module:build", "data.npz"),
+            "error: --try 'no_such_module:build': there is no module named 'no_such_module'",
+        ),
     ],
 )
 def test_wrong_usage_is_2_and_writes_nothing(cli, checkpoint, tmp_path, options, says):

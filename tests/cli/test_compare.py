@@ -95,9 +95,11 @@ def test_renames(cli, checkpoint, tmp_path):
         (("--epsilon", "3"), "epsilon is 3"),
         (("--jobs", "0"), "--jobs is 0"),
         (("-m", "stablerank"), "stable_rank"),
+        (("-m", "none", "-o", "a_file/diff.html"), "a_file/diff.html can't be written: Not a directory."),
     ],
 )
-def test_wrong_usage_is_2(cli, checkpoint, tuned, options, says):
+def test_wrong_usage_is_2(cli, checkpoint, tuned, tmp_path, options, says):
+    (tmp_path / "cwd" / "a_file").write_text("")
     ran = cli("compare", checkpoint, tuned, *options)
     assert ran.code == 2
     assert says in ran.err

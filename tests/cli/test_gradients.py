@@ -47,6 +47,10 @@ def wide():
 
 def sized(width):
     return Net(width)
+
+
+def faulty():
+    return Net() + None
 """
 
 
@@ -109,7 +113,7 @@ def test_json_is_the_readings_and_nothing_else(cli, net):
             2,
             "no gradient to look at",
         ),
-        (("net.pt", "data.npz", "--model", "nets_for_gradients:build", "--draws", "0"), 2, "draws is 0"),
+        (("net.pt", "data.npz", "--model", "nets_for_gradients:build", "--draws", "0"), 2, "--draws is 0"),
         (("net.pt", "data.npz", "--model", "nets_for_gradients:build", "--null", "tokens"), 2, "tokens"),
         (("nowhere.pt", "data.npz", "--model", "nets_for_gradients:build"), 4, "nowhere.pt"),
         (("net.pt", "nowhere.npz", "--model", "nets_for_gradients:build"), 4, "nowhere.npz"),
@@ -154,3 +158,15 @@ def test_an_interrupt_ends_with_130(cli, net, monkeypatch):
     ran = cli("gradients", "net.pt", "data.npz", "--model", "nets_for_gradients:build")
     assert (ran.code, ran.out) == (130, "")
     assert "Stopped." in ran.err
+
+
+def test_a_bug_is_no_wrong_usage(cli, net, monkeypatch):
+    with pytest.raises(TypeError, match="unsupported operand"):
+        cli("gradients", "net.pt", "data.npz", "--model", "nets_for_gradients:faulty")
+
+    def broken(*_, **__):
+        raise TypeError("a bug of ours")
+
+    monkeypatch.setattr("theodolite.valuation.gradients", broken)
+    with pytest.raises(TypeError, match="a bug of ours"):
+        cli("gradients", "net.pt", "data.npz", "--model", "nets_for_gradients:build")

@@ -59,10 +59,12 @@ def test_runs_are_read(cli, training):
         (("empty",), 4, "no checkpoints with a number in their names"),
         (("nowhere", "out/step_0.npz"), 4, "there is no such file or folder"),
         (("out", "--store", "out"), 2, "it is no run folder"),
+        (("out", "-m", "stable_rank", "-o", "a_file/page.html"), 2, "a_file/page.html can't be written"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(cli, training, tmp_path, options, code, says):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "cwd" / "a_file").write_text("")
     places = {name: tmp_path / name for name in ("out", "empty", "nowhere", "out/step_0.npz")}
     ran = cli("track", *(places.get(option, option) for option in options))
     assert ran.code == code

@@ -99,6 +99,11 @@ def test_json_brings_the_gate(found):
         comparison_report(found, format="htm")
 
 
+def test_a_folder_is_no_place_for_a_report(found, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file in it"):
+        comparison_report(found, tmp_path)
+
+
 def test_nothing_to_draw(tmp_path):
     one = td.compare({"norm.weight": np.ones(3)}, {"norm.weight": np.zeros(3)}, None)
     page = comparison_report(one, tmp_path / "page.html").read_text(encoding="utf-8")

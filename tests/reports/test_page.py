@@ -10,8 +10,7 @@ import pytest
 
 from theodolite.core import ReadingRow, Readings, TargetRow
 from theodolite.reports import report
-from theodolite.reports.page import inline_script
-from theodolite.reports.payload import script_json
+from theodolite.reports.frame import inline_script, script_json
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\u2028'\"`${7*7}"
 
@@ -124,10 +123,14 @@ def test_code_can_not_end_its_own_element():
 def test_the_code_builds_no_html_and_evaluates_nothing():
     from importlib.resources import files
 
+    from theodolite.reports.frame import EVERY_CHART
     from theodolite.reports.page import SCRIPTS
 
-    for name in SCRIPTS:
-        code = (files("theodolite.reports") / "templates" / name).read_text(encoding="utf-8")
+    folder = files("theodolite.reports") / "templates"
+    scripts = {each.name for each in folder.iterdir() if each.name.endswith(".js")}
+    assert scripts >= {*SCRIPTS, *EVERY_CHART}
+    for name in scripts:
+        code = (folder / name).read_text(encoding="utf-8")
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|fetch\(", code
         )

@@ -84,6 +84,30 @@ def test_shifts_are_those_of_two_surveys_with_their_chance(found):
             assert shift.percentile_after == wanted[1].percentile
 
 
+def test_one_measure_with_two_sets_of_parameters_shifts_twice():
+    arrays = base_arrays(), tuned_arrays()
+    found = td.compare(*arrays, ["hill[k=10]", "stable_rank", "hill[k=20]"])
+    for name, asked in (("hill", "hill[k=10]"), ("hill[k=20]", "hill[k=20]")):
+        one, other = (td.survey(each, [asked]) for each in arrays)
+        for matrix in found.layers:
+            before, after = (
+                next(row.value for row in read.where("hill") if read.target(row.target).module == matrix.name)
+                for read in (one, other)
+            )
+            assert (matrix.shifts[name].before, matrix.shifts[name].after) == (before, after)
+    moved = layer(found, "layers.1.self_attn.q_proj")
+    assert set(moved.shifts) == {"hill", "stable_rank", "hill[k=20]"}
+    assert moved.shifts["hill"].shift != moved.shifts["hill[k=20]"].shift
+    assert "hill[k=20].shift" in found.frame
+    assert set(found.to_dict()["layers"][0]["shifts"]) == set(moved.shifts)
+    furthest = max(abs(one.shifts["hill[k=20]"].shift) for one in found.layers)
+    assert found.judge(f"hill[k=20].shift.max >= {furthest} or hill[k=20].shift.min <= -{furthest}").holds
+    twice = td.compare(*arrays, ["power_law", "power_law[truncated=true]"])
+    assert twice.judge("power_law.alpha.shift.count == 7 and power_law[truncated=true].alpha.shift.count == 7").holds
+    with pytest.raises(ParameterError, match=r"unknown name 'alpha\.shift'; did you mean 'power_law"):
+        twice.judge("alpha.shift > 0")
+
+
 def test_frame_values_and_json_hold_the_same(found):
     frame = found.frame
     assert list(frame["name"]) == [one.name for one in found.layers]
@@ -191,10 +215,11 @@ def test_progress_and_jobs():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"k": 0}, "k is 0"),
+        ({"k": 0}, "k is 0; it must be an integer of at least 1"),
+        ({"k": 2.0}, "k is 2.0; it must be an integer of at least 1"),
         ({"epsilon": 2}, "epsilon is 2"),
         ({"gap": -1}, "gap is -1"),
-        ({"eps": 1}, "unknown option 'eps'"),
+        ({"eps": 1}, "unknown option 'eps' of compare; did you mean 'epsilon'"),
     ],
 )
 def test_wrong_options_are_named(options, says):

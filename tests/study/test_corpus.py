@@ -280,7 +280,7 @@ def test_readings_of_several_models_are_a_table_too():
         ({"quality": "accuracy", "level": 1.0}, "level is 1.0; it must be at least 0.5 and below 1"),
         ({"quality": "accuracy", "resamples": 3}, "resamples is 3; it must be at least 100"),
         ({"quality": "accuracy", "correction": "bonferroni"}, "correction is 'bonferroni'; choose from holm"),
-        ({"quality": "accuracy", "resample": 300}, "unknown option 'resample'; did you mean 'resamples'"),
+        ({"quality": "accuracy", "resample": 300}, "unknown option 'resample' of corpus; did you mean 'resamples'"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, says):

@@ -113,6 +113,23 @@ def test_one_run_with_several_models_is_a_training(followed, tmp_path):
     assert read.curve("stable_rank", "layers.3.mlp").values == followed.curve("stable_rank", "layers.3.mlp").values
 
 
+def test_what_else_the_run_holds_is_no_curve(tmp_path):
+    made = {"checkpoints": training(tmp_path / "out"), "store": tmp_path / "run"}
+    track_checkpoints(measures=["power_law", "hill[k=10]", "with_interval(stable_rank)"], **made)
+    track_checkpoints(measures=td.Survey.of("stable_rank", convention="weightwatcher"), **made)
+    found = track_checkpoints(measures=["stable_rank", "hill[k=20]"], **made)
+    assert found.metrics == ("stable_rank", "hill")
+    assert {curve.params for curve in found.curves if curve.measure == "hill"} == {'{"k":20}'}
+    assert len([curve for curve in found.curves if curve.metric == "stable_rank"]) == 10
+    assert {target.convention for one in found.readings for target in one.targets} == {"theodolite"}
+    fitted = track_checkpoints(measures=["power_law"], **made)
+    row = fitted.curve("power_law.alpha", "layers.3.mlp").rows[-1]
+    assert fitted.readings[-1].array(row).size == 64
+    # The reading with its interval answered for the one without.
+    assert found.curve("stable_rank", "layers.3.mlp").rows[0].low is not None
+    assert set(td.track(tmp_path / "run").metrics) > {"power_law.alpha", "stable_rank", "hill"}
+
+
 def reading(value, model="m", module="h.0", shape=(8, 8), **columns):
     target = TargetRow(target=f"{model}:{module}.weight", model=model, module=module, shape=shape, fingerprint="ab")
     return Readings([target], [ReadingRow(target=target.target, measure="hill", value=value, **columns)])

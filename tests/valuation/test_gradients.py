@@ -186,8 +186,10 @@ def test_an_example_without_a_target_is_a_zero_gradient_and_no_rank(transformer,
             assert found.array(row).size == 4
             assert (row.outcome, row.note, row.status) == ("SOME_WITHOUT_GRADIENT", "1 of 5", "note")
             assert math.isfinite(row.value)
+    (loss,) = found.where("gradient.loss")
+    assert (loss.outcome, loss.note, loss.status) == ("SOME_WITHOUT_TARGET", "1 of 5", "note")
     rest = td.gradients(transformer(), (tokens[[0, 1, 3, 4]], targets[[0, 1, 3, 4]]), null="none")
-    for name in ("gradient.effective_rank", "gradient.value_cosine"):
+    for name in ("gradient.effective_rank", "gradient.value_cosine", "gradient.loss"):
         for one, other in zip(found.where(name), rest.where(name), strict=True):
             assert one.value == pytest.approx(other.value, rel=1e-12)
 
@@ -198,6 +200,18 @@ def test_no_gradient_at_all_is_an_outcome_and_never_nan(transformer, text):
     assert {row.value for row in found.where("gradient.nuclear_norm")} == {0.0}
     for name in ("gradient.effective_rank", "gradient.output_cosine"):
         assert {(row.value, row.outcome) for row in found.where(name)} == {(None, "ALL_ZERO")}
+    (loss,) = found.where("gradient.loss")
+    assert (loss.value, loss.se, loss.chance, loss.outcome) == (None, None, None, "NO_TARGET")
+    assert loss.status == "skipped"
+
+
+def test_a_loss_of_your_own_may_give_every_target_a_meaning(transformer, text):
+    tokens, targets = text
+    wanted = targets.new_full((5,), -100)
+    found = td.gradients(transformer(), (tokens, wanted), loss=lambda answer, aim: (answer.mean((1, 2)) - aim) ** 2)
+    (loss,) = found.where("gradient.loss")
+    assert (loss.outcome, found.array(loss).size) == ("", 5)
+    assert loss.value == pytest.approx(1e4, rel=0.1)
 
 
 def test_a_layer_that_is_never_called_says_so(torch, transformer, text):

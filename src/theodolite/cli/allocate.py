@@ -290,10 +290,10 @@ def _planned(path: str, options: dict[str, Any], jobs: int) -> RankPlan:
     from theodolite.act import allocate as plan_of
     from theodolite.cli.display import progress_bar
     from theodolite.cli.exits import reading_input
-    from theodolite.cli.report import read_runs
+    from theodolite.cli.report import is_run, read_runs
     from theodolite.sources import open_checkpoint
 
-    if (Path(path) / "survey.json").is_file():
+    if is_run(path):
         return plan_of(read_runs([path]), jobs=jobs, **options)
     with reading_input(), open_checkpoint(path) as checkpoint, progress_bar() as progress:
         return plan_of(checkpoint, jobs=jobs, progress=progress, **options)
@@ -316,7 +316,7 @@ def _write(plan: RankPlan, trial: Trial | None, form: Form) -> None:
     import json
 
     from theodolite.cli.display import machine_lines, say_path, stdout
-    from theodolite.cli.exits import CommandError
+    from theodolite.cli.report import writing
     from theodolite.files import replacing
 
     if form.format == "peft":
@@ -327,13 +327,8 @@ def _write(plan: RankPlan, trial: Trial | None, form: Form) -> None:
     if form.output is None:
         machine_lines([text])
         return
-    try:
-        with replacing(form.output) as file:
-            file.write(f"{text}\n".encode())
-    except OSError as error:
-        raise CommandError(
-            f"{form.output} can't be written: {error.strerror or error}.", "Choose another file with -o."
-        ) from error
+    with writing(form.output), replacing(form.output) as file:
+        file.write(f"{text}\n".encode())
     say_path(stdout(), "Plan", form.output)
     if form.format == "peft":
         name = shlex.quote(form.output.name)
@@ -343,7 +338,7 @@ def _write(plan: RankPlan, trial: Trial | None, form: Form) -> None:
 @contextmanager
 def _mendable() -> Iterator[None]:
     """Turn what the user can mend into a line and its remedy."""
-    from theodolite.cli.exits import CommandError, Exit
+    from theodolite.cli.exits import CommandError, Exit, by_option
     from theodolite.core import ParameterError
 
     try:
@@ -351,9 +346,7 @@ def _mendable() -> Iterator[None]:
     except KeyboardInterrupt:
         raise CommandError("Stopped. Nothing was written.", "", Exit.INTERRUPTED) from None
     except ParameterError as error:
-        text = str(error)
-        for name, option in (("factory", "--try"), ("data: ", "--try: ")):
-            text = text.replace(name, option, 1) if text.startswith(name) else text
+        text = by_option(str(error), {"factory": "--try", "data": "--try"})
         needs = "Install it with: pip install 'theodolite[peft]'" if _lacks(text) else ""
         raise CommandError(f"{text}.", needs or "See theodolite allocate --help") from error
     except ModuleNotFoundError as error:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from theodolite.cli.exits import CommandError, Exit
+from theodolite.cli.exits import CommandError, Exit, check_jobs, reading_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -148,13 +147,13 @@ def compare(
         If they can't be compared, or the page can't be written.
     """
     from theodolite.cli.display import progress_bar, say_path, stderr, stdout
-    from theodolite.cli.exits import reading_input
+    from theodolite.cli.report import format_of, writing
     from theodolite.core import ParameterError
     from theodolite.core.conditions import Condition
+    from theodolite.reports import comparison_report
     from theodolite.study import compare as compared
 
-    if how.jobs == 0 or how.jobs < -1:
-        raise CommandError(f"--jobs is {how.jobs}.", "Give how many matrices to work on at once, or -1: one per core.")
+    check_jobs(how.jobs)
     try:
         gate = None if out.fail_if is None else Condition(out.fail_if)
         with reading_input(), progress_bar() as progress:
@@ -180,7 +179,9 @@ def compare(
     else:
         _show(where, found)
     if out.output is not None:
-        say_path(where, "Report", _write(found, out.output, gate))
+        with writing(out.output):
+            comparison_report(found, out.output, format=format_of(out.output), condition=gate)
+        say_path(where, "Report", out.output)
     if mistake is not None:
         raise CommandError(f"--fail-if: {mistake}.", "See theodolite compare --help") from mistake
     if verdict is None:
@@ -267,16 +268,3 @@ def _cells(layer: LayerComparison) -> tuple[str, ...]:
     moved = f"{alpha.before:.2f} → {alpha.after:.2f}" if alpha is not None and known else "–"
     size = numbers["relative_change"]
     return ("–" if size is None else percent(size), rank, both, counts, moved)
-
-
-def _write(found: Comparison, path: Path, gate: Condition | None) -> Path:
-    from theodolite.cli.report import format_of
-    from theodolite.reports import comparison_report
-
-    try:
-        comparison_report(found, path, format=format_of(path), condition=gate)
-    except OSError as error:
-        raise CommandError(
-            f"{os.fspath(path)} can't be written: {error.strerror or error}.", "Choose another file with -o."
-        ) from error
-    return path

@@ -15,20 +15,8 @@ if TYPE_CHECKING:
     from theodolite.generalization import SmoothedAccuracy
     from theodolite.sources import Checkpoint
 
-_OPTIONS = {
-    "factory": "--model",
-    "data": "--data",
-    "batch_size": "--batch-size",
-    "init": "--init",
-    "samples": "--samples",
-    "displacement": "--displacement",
-    "seed": "--seed",
-    "checkpoints": "MODEL",
-    "widths": "--widths",
-    "tolerance": "--tolerance",
-    "level": "--level",
-    "rename": "--rename",
-}
+NETWORK_OPTIONS = {"factory": "--model", "data": "--data", "batch_size": "--batch-size"}
+"""What the parameters of a model and data are called on the command line."""
 
 _WORKS = Group.create_ordered("Whether it still works")
 
@@ -149,38 +137,15 @@ class Works(Network):
             return smoothed_accuracy(model, batches, by=plan, jobs=jobs, progress=progress)
 
 
-def by_option(text: str) -> str:
-    """Name the option in a message that begins with a parameter.
-
-    Parameters
-    ----------
-    text : str
-        The message.
-
-    Returns
-    -------
-    str
-        As it was, where it begins with none.
-
-    Examples
-    --------
-    >>> by_option("data: x.npz holds 'a'"), by_option("model 'x' is odd")
-    ("--data: x.npz holds 'a'", "model 'x' is odd")
-    """
-    name = text.partition(" ")[0].rstrip(":")
-    option = _OPTIONS.get(name)
-    return text if option is None else option + text.removeprefix(name)
-
-
 @contextmanager
 def _as_a_line() -> Iterator[None]:
-    from theodolite.cli.exits import CommandError
+    from theodolite.cli.exits import CommandError, by_option
     from theodolite.core import ParameterError
     from theodolite.generalization import LogitsError
 
     try:
         yield
     except (ParameterError, LogitsError) as error:
-        text = by_option(str(error))
+        text = by_option(str(error), NETWORK_OPTIONS)
         needs = "Install torch with: pip install 'theodolite[torch]'" if "named 'torch'" in text else ""
-        raise CommandError(f"{text}.", needs or "See theodolite smooth --help.") from error
+        raise CommandError(f"{text}.", needs or "See theodolite smooth --help") from error

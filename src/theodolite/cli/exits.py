@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -65,3 +65,46 @@ def reading_input() -> Iterator[None]:
         remedy = getattr(error, "remedy", "")
         problem = str(error).removesuffix(remedy).rstrip().removesuffix(".") if remedy else str(error)
         raise CommandError(problem, remedy, Exit.UNREADABLE) from error
+
+
+def by_option(text: str, options: Mapping[str, str]) -> str:
+    """Name the option in a message that begins with a parameter.
+
+    Parameters
+    ----------
+    text : str
+        The message.
+    options : mapping of str to str
+        Parameter to option.
+
+    Returns
+    -------
+    str
+        As it was, where it begins with none.
+
+    Examples
+    --------
+    >>> options = {"data": "--data"}
+    >>> by_option("data: x.npz holds 'a'", options), by_option("model 'x' is odd", options)
+    ("--data: x.npz holds 'a'", "model 'x' is odd")
+    """
+    name = text.partition(" ")[0].rstrip(":")
+    option = options.get(name)
+    return text if option is None else option + text.removeprefix(name)
+
+
+def check_jobs(jobs: int) -> None:
+    """Refuse a number of jobs that there can't be.
+
+    Parameters
+    ----------
+    jobs : int
+        What was given with ``--jobs``.
+
+    Raises
+    ------
+    CommandError
+        If it is 0, or below -1.
+    """
+    if jobs == 0 or jobs < -1:
+        raise CommandError(f"--jobs is {jobs}.", "Give how many tensors to work on at once, or -1: one per core.")

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 if TYPE_CHECKING:
     from theodolite.core import ReadingRow, Readings
-    from theodolite.sources import Checkpoint
 
 USAGE = "theodolite gradients MODEL DATA --model package.module:function [OPTIONS]"
 EXAMPLES = """\
@@ -32,6 +31,11 @@ entropy. Beside each number stands the same with the targets of all examples
 dealt out anew: what examples of these lengths give whatever they say.
 Exit codes: 0 ok, 2 wrong usage, 4 the input can't be read, 130 interrupted."""
 
+_OPTIONS = {
+    "factory": "--model",
+    "batch_size": "--batch-size",
+    **{name: f"--{name}" for name in ("layers", "examples", "null", "draws", "seed")},
+}
 _WHAT = Group.create_ordered("What is looked at")
 _HOW = Group.create_ordered("How it is read and shown")
 
@@ -139,13 +143,13 @@ def gradients(
         raise CommandError("A checkpoint holds no code: give --model package.module:function.", remedy)
     options = {name: value for name, value in asdict(how).items() if name != "json"}
     with _mendable(), reading_input():
-        from theodolite.generalization.loading import load_data
+        from theodolite.generalization.loading import load_data, load_factory, load_model
         from theodolite.sources import open_checkpoint
         from theodolite.valuation import gradients as read
 
         examples = load_data(data)
         with open_checkpoint(path) as checkpoint:
-            model, name = _loaded(what.model, checkpoint), checkpoint.model
+            model, name = load_model(load_factory(what.model, folder=Path.cwd()), checkpoint), checkpoint.model
         with progress_bar() as progress:
             found = read(
                 model, examples, layers=what.layers, name=name, progress=progress, examples=what.examples, **options
@@ -157,36 +161,18 @@ def gradients(
     return Exit.OK
 
 
-def _loaded(named: str, checkpoint: Checkpoint) -> Any:
-    from theodolite.cli.exits import CommandError
-    from theodolite.generalization.loading import load_factory, load_model
-
-    factory = load_factory(named, folder=Path.cwd())
-    try:
-        model = factory()
-    except TypeError as error:
-        raise CommandError(
-            f"--model {named} can't be called without arguments: {error}.",
-            "Name a function that takes nothing and gives the torch module.",
-        ) from error
-    return load_model(lambda: model, checkpoint)
-
-
 @contextmanager
 def _mendable() -> Iterator[None]:
     """Turn what the user can mend into a line and its remedy."""
-    from theodolite.cli.exits import CommandError, Exit
+    from theodolite.cli.exits import CommandError, Exit, by_option
 
     try:
         yield
     except KeyboardInterrupt:
         raise CommandError("Stopped.", "", Exit.INTERRUPTED) from None
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         remedy = "What belongs together: theodolite gradients --help. The tensors: theodolite inspect MODEL"
-        text = str(error)
-        if text.startswith("factory"):
-            text = text.replace("factory", "--model", 1)
-        raise CommandError(f"{text}.", remedy) from error
+        raise CommandError(f"{by_option(str(error), _OPTIONS)}.", remedy) from error
 
 
 def _show(found: Readings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from theodolite.cli.evaluating import Network
+from theodolite.cli.evaluating import NETWORK_OPTIONS, Network
 
 if TYPE_CHECKING:
     from theodolite.generalization import GeneralizationMetrics, Metric
@@ -37,6 +37,7 @@ directory, and the weights of MODEL are put into what it gives. The file of
 for none. What is missing for a metric is said in its place.
 Exit codes: 0 ok, 2 wrong usage, 4 the input can't be read, 130 interrupted."""
 
+_OPTIONS = NETWORK_OPTIONS | {name: f"--{name}" for name in ("init", "samples", "displacement", "seed")}
 _WHAT = Group.create_ordered("What the metrics may look at")
 _HOW = Group.create_ordered("How they are taken and shown")
 
@@ -158,8 +159,7 @@ def metrics(
 @contextmanager
 def _mendable() -> Iterator[None]:
     """Turn what the user can mend into a line and its remedy."""
-    from theodolite.cli.evaluating import by_option
-    from theodolite.cli.exits import CommandError
+    from theodolite.cli.exits import CommandError, by_option
     from theodolite.core import ParameterError
     from theodolite.generalization import LogitsError
 
@@ -167,7 +167,7 @@ def _mendable() -> Iterator[None]:
         yield
     except (ParameterError, LogitsError) as error:
         remedy = "What belongs together: theodolite metrics --help. The tensors: theodolite inspect MODEL"
-        raise CommandError(f"{by_option(str(error))}.", remedy) from error
+        raise CommandError(f"{by_option(str(error), _OPTIONS)}.", remedy) from error
 
 
 def _show(found: GeneralizationMetrics) -> None:

@@ -158,3 +158,21 @@ def read_runs(runs: Sequence[str]) -> Readings:
     except ValueError as error:
         raise CommandError(str(error), "Report on the runs one by one.") from error
     return together
+
+
+def is_run(path: str) -> bool:
+    """Tell whether a path is a run folder.
+
+    Parameters
+    ----------
+    path : str
+        The path.
+
+    Returns
+    -------
+    bool
+        Whether a survey was begun there.
+    """
+    from theodolite.surveys.folder import SURVEY_FILE
+
+    return (Path(path) / SURVEY_FILE).is_file()

@@ -210,12 +210,11 @@ def smooth(
 
 
 def _check(how: How) -> None:
-    from theodolite.cli.exits import CommandError
+    from theodolite.cli.exits import CommandError, check_jobs
 
     if how.output is None and not how.dry_run:
         raise CommandError("Where should the copy go?", "Give -o OUT, or --dry-run to see what would be done.")
-    if how.jobs == 0 or how.jobs < -1:
-        raise CommandError(f"--jobs is {how.jobs}.", "Give how many tensors to work on at once, or -1: one per core.")
+    check_jobs(how.jobs)
 
 
 def _check_place(checkpoint: Checkpoint, how: How) -> None:

@@ -246,13 +246,12 @@ def settings(how: How, shown: Shown) -> Run:
     CommandError
         If an option has a value that it can't have, or two exclude each other.
     """
-    from theodolite.cli.exits import CommandError
+    from theodolite.cli.exits import CommandError, check_jobs
     from theodolite.cli.running import Run
 
     if shown.json and shown.csv:
         raise CommandError("--json and --csv both want standard output.", "Choose one.")
-    if how.jobs == 0 or how.jobs < -1:
-        raise CommandError(f"--jobs is {how.jobs}.", "Give how many tensors to measure at once, or -1: one per core.")
+    check_jobs(how.jobs)
     shard = None if how.shard is None else _shard(how.shard)
     if shard is not None and how.fresh:
         raise CommandError("--fresh would rename the run that other shards write to.", "Rename it once, by hand.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from theodolite.cli.exits import CommandError, Exit
+from theodolite.cli.exits import CommandError, Exit, check_jobs, reading_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -128,12 +127,12 @@ def track(
         If they are no checkpoints of one model, or can't be read.
     """
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
-    from theodolite.cli.exits import reading_input
+    from theodolite.cli.report import format_of, writing
     from theodolite.core import ParameterError
+    from theodolite.reports import track_report
     from theodolite.surveys import RunFolderError, RunLocked
 
-    if how.jobs == 0 or how.jobs < -1:
-        raise CommandError(f"--jobs is {how.jobs}.", "Give how many tensors to measure at once, or -1: one per core.")
+    check_jobs(how.jobs)
     steps = _steps(how.steps)
     try:
         with reading_input():
@@ -147,13 +146,13 @@ def track(
         raise CommandError("Stopped.", remedy, Exit.INTERRUPTED) from None
     where = stderr() if out.json else stdout()
     if out.json:
-        from theodolite.reports import track_report
-
         machine_lines([track_report(found, format="json").rstrip("\n")])
     else:
         _show(where, found)
     if out.output is not None:
-        say_path(where, "Report", _write(found, out.output))
+        with writing(out.output):
+            track_report(found, out.output, format=format_of(out.output))
+        say_path(where, "Report", out.output)
     if store is not None:
         say_path(where, "Run", store)
     failed = any(row.status == "failed" for readings in found.readings for row in readings.rows)
@@ -172,12 +171,13 @@ def _steps(text: str | None) -> list[float] | None:
 def _followed(paths: tuple[str, ...], how: How, steps: list[float] | None) -> tuple[Track, Path | None]:
     """Read runs, or survey checkpoints."""
     from theodolite.cli.display import progress_bar
+    from theodolite.cli.report import is_run
     from theodolite.cli.running import default_output
     from theodolite.sources.folders import model_name
     from theodolite.study import track as tracked
     from theodolite.study import track_checkpoints
 
-    runs = [_is_run(path) for path in paths]
+    runs = [is_run(path) for path in paths]
     if all(runs):
         if how.store is not None:
             raise CommandError("--store is for checkpoints, and these are runs.", "Leave it out.")
@@ -199,12 +199,6 @@ def _followed(paths: tuple[str, ...], how: How, steps: list[float] | None) -> tu
             progress=progress,
         )
     return found, store
-
-
-def _is_run(path: str) -> bool:
-    from theodolite.surveys.folder import SURVEY_FILE
-
-    return (Path(path) / SURVEY_FILE).is_file()
 
 
 def _show(where: Console, found: Track) -> None:
@@ -229,16 +223,3 @@ def _show(where: Console, found: Track) -> None:
     where.print(shown)
     if len(moved) > _SHOWN:
         where.print(f"and {len(moved) - _SHOWN} more (-o PAGE.html or --json has them all)", style="dim")
-
-
-def _write(found: Track, path: Path) -> Path:
-    from theodolite.cli.report import format_of
-    from theodolite.reports import track_report
-
-    try:
-        track_report(found, path, format=format_of(path))
-    except OSError as error:
-        raise CommandError(
-            f"{os.fspath(path)} can't be written: {error.strerror or error}.", "Choose another file with -o."
-        ) from error
-    return path

@@ -87,7 +87,7 @@ def transfer(
     import json as encoder
 
     from theodolite.cli.display import machine_lines, stdout, table
-    from theodolite.cli.exits import CommandError, Exit
+    from theodolite.cli.exits import CommandError, Exit, by_option
     from theodolite.core import ParameterError
     from theodolite.study import transfer_hyperparameters
 
@@ -101,8 +101,7 @@ def transfer(
             head=head,
         )
     except ParameterError as error:
-        name, colon, rest = str(error).partition(":")
-        raise CommandError(f"{_OPTIONS.get(name, name)}{colon}{rest}.", "See theodolite transfer --help") from error
+        raise CommandError(f"{by_option(str(error), _OPTIONS)}.", "See theodolite transfer --help") from error
     if json:
         machine_lines([encoder.dumps(found.to_dict(), ensure_ascii=False)])
         return Exit.OK

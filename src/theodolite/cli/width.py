@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from theodolite.cli.exits import CommandError, Exit
+from theodolite.cli.exits import CommandError, Exit, by_option, reading_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +33,13 @@ set the two for another width: theodolite transfer --help
 Exit codes: 0 ok, 1 with --check when the family fails, 2 wrong usage, 4 the
 input can't be read."""
 
+_OPTIONS = {
+    "checkpoints": "MODEL",
+    "widths": "--widths",
+    "tolerance": "--tolerance",
+    "level": "--level",
+    "rename": "--rename",
+}
 _HOW = Group.create_ordered("How it is judged")
 _OUT = Group.create_ordered("What is written")
 
@@ -127,8 +134,6 @@ def width(
     import json as encoder
 
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
-    from theodolite.cli.evaluating import by_option
-    from theodolite.cli.exits import reading_input
     from theodolite.cli.report import format_of, writing
     from theodolite.core import ParameterError
     from theodolite.reports import width_report
@@ -139,7 +144,7 @@ def width(
         with reading_input():
             found = width_transfer(models, widths=widths, tolerance=how.tolerance, level=how.level, rename=rename)
     except ParameterError as error:
-        raise CommandError(f"{by_option(str(error))}.", "See theodolite width --help") from error
+        raise CommandError(f"{by_option(str(error), _OPTIONS)}.", "See theodolite width --help") from error
     where = stderr() if out.json else stdout()
     if out.json:
         machine_lines([encoder.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False)])

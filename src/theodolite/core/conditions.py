@@ -33,7 +33,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 }
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*%?)"
-    r"|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)|(?P<sign>>=|<=|==|!=|>|<|\(|\)))"
+    r"|(?P<name>[A-Za-z_]\w*(?:\[[^\[\]]*\])?(?:\.[A-Za-z_]\w*)*)|(?P<sign>>=|<=|==|!=|>|<|\(|\)))"
 )
 _DEEPEST = 40
 
@@ -107,7 +107,7 @@ class Condition:
     Names are compared with numbers (``>``, ``>=``, ``<``, ``<=``, ``==``, ``!=``; ``5 %`` is 0.05), and joined by
     ``and``, ``or``, ``not`` and parentheses. A name of which every layer has a number holds if it holds for *any*
     layer; with ``.max``, ``.min``, ``.mean``, ``.median``, ``.sum`` or ``.count`` behind it, it is one number. Layers
-    without one are left out, and the evidence says how many.
+    without one are left out, and the evidence says how many. A name may hold parameters: ``hill[k=20].shift.max``.
 
     Parameters
     ----------

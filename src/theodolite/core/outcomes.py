@@ -86,6 +86,16 @@ class Outcome(Enum):
         "Some examples gave the layer a gradient of zero, and the mean is over the others.",
         "Look at these examples; most often no position of theirs has a target.",
     )
+    NO_TARGET = (
+        "refused",
+        "No example has a target: all are -100, which counts nowhere.",
+        "Give data with targets; -100 is for the positions that are to be left out.",
+    )
+    SOME_WITHOUT_TARGET = (
+        "note",
+        "Some examples have no target, and the mean is over the others.",
+        "Leave these examples out, or give them a target; -100 counts nowhere.",
+    )
     NEEDS_INIT = (
         "refused",
         "This metric measures the way from the initial weights, and none were given.",

@@ -158,7 +158,7 @@ def check_options(described: type[Any], given: Iterable[str], whose: str) -> Non
     Parameters
     ----------
     described : type
-        A dataclass whose fields are the options.
+        A dataclass or TypedDict whose fields are the options.
     given : iterable of str
         Names of the options.
     whose : str
@@ -169,7 +169,8 @@ def check_options(described: type[Any], given: Iterable[str], whose: str) -> Non
     ParameterError
         If one is unknown.
     """
-    known = [field.name for field in dataclasses.fields(described)]
+    is_dataclass = dataclasses.is_dataclass(described)
+    known = [field.name for field in dataclasses.fields(described)] if is_dataclass else [*described.__annotations__]
     for name in given:
         if name not in known:
             raise ParameterError(f"unknown option {name!r} of {whose}; {closest(name, known)}")

@@ -9,20 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from theodolite.core.bibliography import references
-from theodolite.core.names import closest
-from theodolite.reports.charts.theme import DARK, LIGHT, VARIABLES, vega_config
-from theodolite.reports.layers import number_text
+from theodolite.reports.frame import EVERY_CHART, framed
+from theodolite.reports.layers import number_text, shape_text
 from theodolite.reports.markdown import code, plain, table
-from theodolite.reports.page import bundle, inline_script, policy, safe, template
-from theodolite.reports.payload import script_json
-from theodolite.reports.questions import VERDICTS
-from theodolite.reports.report import FORMATS, Format, replace_file
+from theodolite.reports.report import Format, written
 
 if TYPE_CHECKING:
     from theodolite.core.conditions import Condition
     from theodolite.study import Comparison, LayerComparison
 
-SCRIPTS = ("elements.js", "theme.js", "compare.js")
 SOURCES = ("shuttleworth2024lora", "hu2021lora", "golub2013matrix")
 METRICS = (("power_law.alpha", "alpha"), ("stable_rank", "stable rank"), ("effective_rank", "effective rank"))
 READS = (
@@ -81,12 +76,11 @@ def comparison_report(
     ------
     ValueError
         If the format is unknown.
-    """
-    if format not in FORMATS:
-        raise ValueError(f"format: {format!r} is unknown; {closest(str(format), FORMATS)}")
+    IsADirectoryError
+        If the path is a folder.
+    """  # noqa: DOC502 - raised by what is called
     made = {"html": _page, "md": _markdown, "json": _json}
-    text = made[format](found, condition)
-    return text if path is None else replace_file(Path(path), text)
+    return written(lambda form: made[form](found, condition), path, format)
 
 
 def _json(found: Comparison, condition: Condition | None) -> str:
@@ -143,7 +137,7 @@ def _metrics(found: Comparison) -> list[tuple[str, str]]:
 def _cells(found: Comparison, layer: LayerComparison) -> list[str]:
     from theodolite.study.comparisons.words import percent
 
-    shape = " × ".join(f"{side:,}".replace(",", "\u202f") for side in layer.after.shape)
+    shape = shape_text(layer.after.shape)
     if layer.state != "changed" or layer.change is None:
         cells = [layer.name, shape, layer.state, *["–"] * 8]
     else:
@@ -196,12 +190,13 @@ def _sources() -> list[str]:
 def _page(found: Comparison, condition: Condition | None) -> str:
     from theodolite.reports.charts.compare import drawn
 
-    colours = {"light": LIGHT.colours(), "dark": DARK.colours(), "verdicts": VERDICTS}
-    style = template("page.css.jinja").render(**colours).strip() + "\n" + template("compare.css.jinja").render().strip()
-    script = inline_script(bundle(SCRIPTS))
     shown = drawn(found)
     charts = _charts(found, shown)
-    text: str = template("compare.html.jinja").render(
+    return framed(
+        "compare",
+        {"charts": charts},
+        EVERY_CHART,
+        ("compare.css.jinja",),
         title=_title(found),
         facts=_facts(found),
         sentences=found.explain().splitlines(),
@@ -214,12 +209,7 @@ def _page(found: Comparison, condition: Condition | None) -> str:
         lists=_lists(found),
         reads=_reads(),
         sources=_sources(),
-        policy=policy(script, style),
-        style=safe(style),
-        script=safe(script),
-        data=safe(script_json({"charts": charts, "config": vega_config(VARIABLES)})),
     )
-    return text
 
 
 def _says(layer: LayerComparison) -> str:

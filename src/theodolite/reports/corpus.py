@@ -11,11 +11,8 @@ import numpy as np
 
 from theodolite.core.bibliography import reference
 from theodolite.core.outcomes import Missing
-from theodolite.reports.charts.theme import DARK, LIGHT, VARIABLES, vega_config
+from theodolite.reports.frame import framed
 from theodolite.reports.markdown import code, plain, table
-from theodolite.reports.page import bundle, inline_script, policy, safe, template
-from theodolite.reports.payload import script_json
-from theodolite.reports.questions import VERDICTS
 from theodolite.reports.report import Format, written
 
 if TYPE_CHECKING:
@@ -207,10 +204,11 @@ def _page(corpus: Corpus) -> str:
     from theodolite.reports.charts.corpus import group_marks
 
     head, shown = _head(corpus), ranked(corpus)
-    colours = {"light": LIGHT.colours(), "dark": DARK.colours(), "verdicts": VERDICTS}
-    style = template("page.css.jinja").render(**colours).strip() + "\n" + template("corpus.css.jinja").render().strip()
-    script = inline_script(bundle(SCRIPTS))
-    text: str = template("corpus.html.jinja").render(
+    return framed(
+        "corpus",
+        _payload(corpus, shown),
+        SCRIPTS,
+        ("corpus.css.jinja",),
         title=_title(corpus),
         facts=_facts(corpus),
         corpus=corpus,
@@ -223,12 +221,7 @@ def _page(corpus: Corpus) -> str:
         groups=group_marks(corpus),
         reads=READS,
         sources=[reference(key).text for key in SOURCES],
-        policy=policy(script, style),
-        style=safe(style),
-        script=safe(script),
-        data=safe(script_json(_payload(corpus, shown))),
     )
-    return text
 
 
 def _payload(corpus: Corpus, shown: Sequence[Trend]) -> dict[str, Any]:
@@ -255,7 +248,6 @@ def _payload(corpus: Corpus, shown: Sequence[Trend]) -> dict[str, Any]:
         ],
         "drawn": len(rows),
         "charts": {"dots": dots, "scatter": scatter},
-        "config": vega_config(VARIABLES),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,7 +57,7 @@ class Layer:
     @cached_property
     def shape_text(self) -> str:
         """The shape as one writes it."""
-        return " × ".join(f"{side:,}".replace(",", "\u202f") for side in self.target.shape)
+        return shape_text(self.target.shape)
 
     def value(self, name: str) -> float | None:
         """Return a reading's value.
@@ -171,6 +171,48 @@ def _strengths(readings: Readings, rows: Mapping[str, ReadingRow]) -> tuple[floa
         return tuple(float(strength) for strength in readings.array(row))
     except LookupError:
         return ()
+
+
+def count_text(number: int) -> str:
+    """Write a whole number for people, its thousands apart.
+
+    Parameters
+    ----------
+    number : int
+        The number.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Examples
+    --------
+    >>> count_text(12), count_text(1234567)
+    ('12', '1\u202f234\u202f567')
+    """
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Write a shape for people.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        The shape.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Examples
+    --------
+    >>> shape_text((3, 64, 128))
+    '3 × 64 × 128'
+    """
+    return " × ".join(map(count_text, shape))
 
 
 def number_text(value: float | None, digits: int = 3) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
@@ -24,7 +23,7 @@ from theodolite.reports.charts import (
 )
 from theodolite.reports.charts.rows import APART_FROM_DEPTH, places, roles_of
 from theodolite.reports.charts.spectrum import spikes_text
-from theodolite.reports.charts.theme import SHAPES, VARIABLES, vega_config
+from theodolite.reports.charts.theme import SHAPES
 from theodolite.reports.layers import COUNTED, Layer
 from theodolite.reports.questions import QUESTIONS, VERDICTS, Judgement
 from theodolite.reports.summary import Summary, offered_verdicts
@@ -97,27 +96,7 @@ def payload(readings: Readings, told: Sequence[Summary]) -> dict[str, Any]:
         ],
         "charts": {kind_of(quantity): _layer_charts(quantity.scale, quantity.strong_low) for quantity in offered},
         "spectrum": _spectrum_spec(),
-        "config": vega_config(VARIABLES),
     }
-
-
-def script_json(value: Any) -> str:
-    """Write JSON that can stand inside a script element.
-
-    Parameters
-    ----------
-    value : JSON-able
-        The value; its strings are not trusted.
-
-    Returns
-    -------
-    str
-        JSON without any sign that HTML or JavaScript could read as its own.
-    """
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
 
 
 def _models(told: Sequence[Summary]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, overload
 
@@ -126,7 +127,9 @@ def replace_file(path: Path, text: str) -> Path:
     Path
         The file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Where a file stands in the folder's place, writing into it says so in better words.
+    with suppress(FileExistsError):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(text.encode())
     return path

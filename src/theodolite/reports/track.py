@@ -9,19 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from theodolite.core.bibliography import references
-from theodolite.reports.charts.theme import DARK, LIGHT, VARIABLES, vega_config
+from theodolite.reports.frame import EVERY_CHART, framed
 from theodolite.reports.layers import number_text
 from theodolite.reports.markdown import code, plain, table
-from theodolite.reports.page import bundle, inline_script, policy, safe, template
-from theodolite.reports.payload import script_json
-from theodolite.reports.questions import VERDICTS
 from theodolite.reports.report import Format, written
 
 if TYPE_CHECKING:
     from theodolite.study import Track
 
 SOURCES = ("martin2021predicting",)
-SCRIPTS = ("elements.js", "theme.js", "width.js")
 HEAD = ("layer", "metric", "first", "last", "change", "beyond")
 MOST_SHOWN = 400
 """Rows of the table of curves; the JSON has them all."""
@@ -159,11 +155,11 @@ def _page(track: Track) -> str:
         charts = {"model": model_chart(track).to_dict(validate=False)} if metrics else {}
         for position, metric in enumerate(metrics):
             charts[f"roles-{position}"] = role_chart(track, metric).to_dict(validate=False)
-    data = {"config": vega_config(VARIABLES), "charts": charts}
-    style = template("page.css.jinja").render(light=LIGHT.colours(), dark=DARK.colours(), verdicts=VERDICTS).strip()
-    script = inline_script(bundle(SCRIPTS))
     head, checkpoints = _checkpoints(track)
-    text: str = template("track.html.jinja").render(
+    return framed(
+        "track",
+        {"charts": charts},
+        EVERY_CHART,
         title=_title(track),
         sentences=track.explain().splitlines(),
         metrics=metrics,
@@ -173,9 +169,4 @@ def _page(track: Track) -> str:
         checkpoints=checkpoints,
         reads=_reads(),
         sources=_sources(),
-        policy=policy(script, style),
-        style=safe(style),
-        script=safe(script),
-        data=safe(script_json(data)),
     )
-    return text

@@ -10,19 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from theodolite.core.bibliography import references
-from theodolite.reports.charts.theme import DARK, LIGHT, VARIABLES, vega_config
+from theodolite.reports.frame import EVERY_CHART, framed
 from theodolite.reports.layers import number_text
 from theodolite.reports.markdown import code, plain, table
-from theodolite.reports.page import bundle, inline_script, policy, safe, template
-from theodolite.reports.payload import script_json
-from theodolite.reports.questions import VERDICTS
 from theodolite.reports.report import Format, written
 
 if TYPE_CHECKING:
     from theodolite.study import MatchedMatrix, WidthTransfer
 
 SOURCES = ("fan2025robust", "yang2022tensor")
-SCRIPTS = ("elements.js", "theme.js", "width.js")
 READS = (
     """A slope of 0: the largest singular value is the same at every width, so that learning rate and weight decay that
     are right for the narrow model are right for the wide one.""",
@@ -135,22 +131,15 @@ def _page(found: WidthTransfer) -> str:
     charts = {}
     if any(matrix.slope is not None for matrix in found.matrices):
         charts = {"growth": growth_chart(found), "slopes": slope_chart(found), "shapes": shape_chart(found)}
-    data = {
-        "config": vega_config(VARIABLES),
-        "charts": {name: chart.to_dict() for name, chart in charts.items()},
-    }
-    style = template("page.css.jinja").render(light=LIGHT.colours(), dark=DARK.colours(), verdicts=VERDICTS).strip()
-    script = inline_script(bundle(SCRIPTS))
-    text: str = template("width.html.jinja").render(
+    return framed(
+        "width",
+        {"charts": {name: chart.to_dict() for name, chart in charts.items()}},
+        EVERY_CHART,
+        title=f"Width transfer: {found.models[0]} and {len(found.models) - 1} more",
         found=found,
         charts=list(charts),
         head=_head(found),
         rows=[(matrix.name, _cells(matrix)) for matrix in found.matrices],
         reads=_reads(),
         sources=_sources(),
-        policy=policy(script, style),
-        style=safe(style),
-        script=safe(script),
-        data=safe(script_json(data)),
     )
-    return text

@@ -212,6 +212,7 @@ def _slot(weight: Weight, checkpoint: Checkpoint) -> Slot:
     name = weight.stored_name if checkpoint.format == "safetensors" else weight.name
     raw = sum(map(len, weight.chunks())) if foreign else None
     slot = Slot(name, weight.dtype, weight.shape, raw)
+    # An element type without a place in the format is refused before the first file is written.
     _ = slot.count
     return slot
 

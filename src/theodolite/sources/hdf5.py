@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from theodolite.sources.containers import OPTIMIZER_STATE
 from theodolite.sources.dtypes import ELEMENT_TYPES, code_of
 from theodolite.sources.errors import CheckpointError, shown
-from theodolite.sources.keras import Variable, named
+from theodolite.sources.keras import Named, Variable, named
 from theodolite.sources.opened import SourceFile
 from theodolite.sources.record import Contents, Record
 from theodolite.sources.stored import FileTensor, StoredTensor
@@ -26,7 +26,6 @@ _ERRORS = (
     AttributeError,
     LookupError,
     MemoryError,
-    NotImplementedError,
     OSError,
     RuntimeError,
     TypeError,
@@ -151,7 +150,7 @@ def _shape(dataset: Any) -> tuple[int, ...]:
     return (0,) if dataset.shape is None else tuple(int(n) for n in dataset.shape)
 
 
-def _record(h5py: Any, name: Any, found: tuple[str, Any, int], file: SourceFile) -> Record:
+def _record(h5py: Any, name: Named, found: tuple[str, Any, int], file: SourceFile) -> Record:
     where, dataset, address = found
     if dataset.is_virtual or dataset.external:
         problem = "its data lie in other files, which are not read"
@@ -160,8 +159,8 @@ def _record(h5py: Any, name: Any, found: tuple[str, Any, int], file: SourceFile)
     if 0 in shape:
         return Record(name.name, shape, code_of(dtype), None, file.name, "it has no elements")
     if dtype.kind not in _NUMBERS or dtype.hasobject or dtype.subdtype is not None:
-        reason = f"entries of type {shown(str(dtype), 60)} are no numbers that can be measured"
-        return Record(name.name, shape, dtype.name.upper(), None, file.name, reason)
+        problem = f"entries of type {shown(str(dtype), 60)} are no numbers that can be measured"
+        return Record(name.name, shape, dtype.name.upper(), None, file.name, problem)
     code = code_of(dtype)
     tensor = _tensor(h5py, where, dataset, file)
     reason = OPTIMIZER_STATE if name.optimizer else name.reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from theodolite.sources.anatomy import Anatomy, is_expert
@@ -148,10 +148,7 @@ def _recurrent(name: str, out: int, anatomy: Anatomy) -> list[tuple[str, str, Ra
     if hidden_to_hidden is None or len(hidden_to_hidden) != 2:
         return None
     width = projection[1] if projection is not None and len(projection) == 2 else hidden_to_hidden[1]
-    gates = _GATES.get(out // width) if out % width == 0 else None
-    if gates is None:
-        return None
-    return [(gate, "other", (range(i * width, (i + 1) * width),)) for i, gate in enumerate(gates)]
+    return _side_by_side(_GATES, out, width)
 
 
 def _keras_recurrent(name: str, out: int, anatomy: Anatomy) -> list[tuple[str, str, Ranges]] | None:
@@ -159,13 +156,14 @@ def _keras_recurrent(name: str, out: int, anatomy: Anatomy) -> list[tuple[str, s
     hidden = anatomy.shapes.get(f"{name.rpartition('.')[0]}.recurrent_kernel")
     if hidden is None or len(hidden) != 2 or hidden[1] != out or not name.endswith((".kernel", ".recurrent_kernel")):
         return None
-    width = hidden[0]
-    gates = _KERAS_GATES.get(out // width) if out % width == 0 else None
-    return (
-        None
-        if gates is None
-        else [(gate, "other", (range(i * width, (i + 1) * width),)) for i, gate in enumerate(gates)]
-    )
+    return _side_by_side(_KERAS_GATES, out, hidden[0])
+
+
+def _side_by_side(known: Mapping[int, tuple[str, ...]], out: int, width: int) -> list[tuple[str, str, Ranges]] | None:
+    gates = known.get(out // width) if width and out % width == 0 else None
+    if gates is None:
+        return None
+    return [(gate, "other", (range(i * width, (i + 1) * width),)) for i, gate in enumerate(gates)]
 
 
 def _experts(name: str, shape: tuple[int, ...], anatomy: Anatomy) -> Cutting:

@@ -59,24 +59,6 @@ def is_adapter(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
-@dataclass(frozen=True)
-class _Scaling:
-    """How strongly each module's product is added."""
-
-    config: Mapping[str, Any]
-
-    def of(self, module: str, rank: int) -> float:
-        patterns = self.config.get("alpha_pattern") or {}
-        alpha = self.config.get("lora_alpha", 8)
-        for pattern, value in patterns.items():
-            if re.match(rf"(.*\.)?({pattern})$", module):
-                alpha = value
-                break
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not math.isfinite(alpha):
-            raise ValueError(f"the alpha of {module} is {alpha!r}, which is no number")
-        return float(alpha) / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
-
-
 @dataclass
 class _Module:
     """The two factors of one module, as they come."""
@@ -161,14 +143,12 @@ def _sorted(stored: Checkpoint, folder: Path) -> tuple[dict[str, _Module], dict[
         module = modules.setdefault(found["module"], _Module(embedding=bool(found["kind"])))
         setattr(module, found["which"].lower(), content)
         module.names.append(weight.stored_name)
-    for name, module in modules.items():
+    for module in modules.values():
         if module.a is None or module.b is None:
             missing = "lora_A" if module.a is None else "lora_B"
             raise CheckpointError(
                 f"it has no {missing} beside it", file=folder, tensor=module.names[0], remedy="Save the adapter again."
             )
-        if not name:
-            raise CheckpointError("its name says no module", file=folder, tensor=module.names[0], remedy=_MERGE)
     return modules, whole
 
 
@@ -246,7 +226,7 @@ def _product(
     a, b = a.reshape(rank, -1), b.reshape(b.shape[0], -1)
     if b.shape[1] != rank:
         raise ValueError(f"the factors have shapes {a.shape} and {b.shape}, which share no rank")
-    b = b * _Scaling(config).of(module, rank)
+    b = b * _scaling(config, module, rank)
     expected = (shape[0], math.prod(shape[1:]))
     turned = factors.embedding or bool(config.get("fan_in_fan_out"))
     upright, across = (b.shape[0], a.shape[1]), (a.shape[1], b.shape[0])
@@ -256,6 +236,16 @@ def _product(
     if (left.shape[0], right.shape[1]) != expected:
         raise ValueError(f"the product has shape {(left.shape[0], right.shape[1])}, the base's tensor {expected}")
     return np.ascontiguousarray(left), np.ascontiguousarray(right)
+
+
+def _scaling(config: Mapping[str, Any], module: str, rank: int) -> float:
+    """Say how strongly a module's product is added."""
+    patterns = config.get("alpha_pattern") or {}
+    fitting = (value for pattern, value in patterns.items() if re.match(rf"(.*\.)?({pattern})$", module))
+    alpha = next(fitting, config.get("lora_alpha", 8))
+    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not math.isfinite(alpha):
+        raise ValueError(f"the alpha of {module} is {alpha!r}, which is no number")
+    return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
 def _replaced(whole: Mapping[str, Record], records: Mapping[str, Record]) -> Iterator[tuple[str, Record]]:

@@ -65,7 +65,7 @@ class Weight:
         self.dtype = record.dtype
         self.file = record.file
         self.block = block
-        self._record = self.record = record
+        self.record = record
         self._anatomy = anatomy
         self._tied = tied
 
@@ -93,7 +93,7 @@ class Weight:
 
     @cached_property
     def _packed_role(self) -> str:
-        return role_of(self.name, self.shape, self._anatomy, self._record.layer)
+        return role_of(self.name, self.shape, self._anatomy, self.record.layer)
 
     @property
     def role(self) -> str:
@@ -127,7 +127,7 @@ class Weight:
         str or None
             The reason, or None where it is measured.
         """
-        reason = listed_because(self._record, self.name, self._packed_role, self._anatomy)
+        reason = listed_because(self.record, self.name, self._packed_role, self._anatomy)
         if reason is None and self.tied_to is not None:
             return f"tied to {self.tied_to}, which is measured"
         return reason
@@ -189,7 +189,7 @@ class Weight:
         iterator of memoryview
             Pieces of a few megabytes at most, or of one row where rows are larger.
         """
-        return (self._content if self._record.content is None else self._record.content).chunks()
+        return (self._content if self.record.content is None else self.record.content).chunks()
 
     def array(self) -> NDArray[Any]:
         """Read the whole tensor.
@@ -301,17 +301,17 @@ class Weight:
         bool
             False for sparse tensors, tensors on the meta device and the like.
         """
-        return self._record.content is not None
+        return self.record.content is not None
 
     @property
     def _content(self) -> StoredTensor:
-        if not isinstance(self._record.content, StoredTensor):
+        if not isinstance(self.record.content, StoredTensor):
             raise self._unreadable()
-        return self._record.content
+        return self.record.content
 
     @property
     def _laid_out(self) -> StoredTensor:
-        layout = self._record.layout
+        layout = self.record.layout
         return self._content if layout == "channels_first" else Relaid(self._content, layout)
 
     @property
@@ -324,7 +324,7 @@ class Weight:
 
     @property
     def _kernel(self) -> Kernel:
-        return Kernel(self._laid_out, self._turned_conv, self._record.groups)
+        return Kernel(self._laid_out, self._turned_conv, self.record.groups)
 
     @cached_property
     def _table(self) -> tuple[int, ...] | None:
@@ -349,8 +349,8 @@ class Weight:
 
     @property
     def _turned_conv(self) -> bool:
-        if self._record.layer is not None:
-            return "Transpose" in self._record.layer
+        if self.record.layer is not None:
+            return "Transpose" in self.record.layer
         return len(self.shape) >= 3 and _TURNED_CONV.search(self.name) is not None
 
     def _cut(self, piece: Piece) -> Matrix:

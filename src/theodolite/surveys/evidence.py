@@ -31,7 +31,7 @@ def with_most_evidence(answers: Iterable[Rows]) -> list[Rows]:
     alike: dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]] = {}
     for place, rows in enumerate(known):
         first = next(iter(rows.values()))
-        question, evidence = _taken_apart(first.params)
+        question, evidence = taken_apart(first.params)
         identity = (first.target, first.measure, question, first.against, str(first.seed), str(first.version))
         alike.setdefault(identity, []).append((place, evidence))
     for group in alike.values():
@@ -44,8 +44,21 @@ def with_most_evidence(answers: Iterable[Rows]) -> list[Rows]:
     return [rows for rows in known if rows]
 
 
-def _taken_apart(params: str) -> tuple[str, dict[str, str]]:
-    """Separate the parameters of a measure from the settings of the wrappers around it."""
+def taken_apart(params: str) -> tuple[str, dict[str, str]]:
+    """Separate the parameters of a measure from the settings of the wrappers around it.
+
+    Parameters
+    ----------
+    params : str
+        Those of a reading, as canonical JSON.
+
+    Returns
+    -------
+    str
+        The measure's own.
+    dict of str to str
+        Wrapper to its settings.
+    """
     if '"with_' not in params:
         return params, {}
     told = json.loads(params)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from theodolite.catalogue import measures as catalogue
 from theodolite.core import Measure, ParameterError, canonical_json, closest
 from theodolite.core.names import fits
-from theodolite.core.parameters import check_count
+from theodolite.core.parameters import check_count, check_options
 from theodolite.surveys.requests import Request
 
 Convention = Literal["theodolite", "weightwatcher"]
@@ -122,11 +122,8 @@ class Survey:
         ------
         ParameterError
             If an override is unknown or a value doesn't fit.
-        """
-        known = [f.name for f in dataclasses.fields(cls) if f.name != "measures"]
-        for name in overrides:
-            if name not in known:
-                raise ParameterError(f"unknown option {name!r} of a survey; {closest(name, known)}")
+        """  # noqa: DOC502 - raised by what is called
+        check_options(cls, overrides, "a survey")
         if isinstance(measures, Survey):
             return dataclasses.replace(measures, **overrides)
         if isinstance(measures, Mapping) and "measure" not in measures:

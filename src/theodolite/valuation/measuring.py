@@ -15,7 +15,7 @@ from theodolite.core.progress import Clock, Progress
 from theodolite.generalization.batches import Batches
 from theodolite.generalization.evaluation import check_not_empty, evaluating
 from theodolite.sources import Recorder
-from theodolite.valuation.passes import Loss, cross_entropy, dealt_anew, losses
+from theodolite.valuation.passes import Loss, cross_entropy, dealt_anew, losses, with_target
 from theodolite.valuation.sample import NUCLEAR_NORM, GradientSample, Key, Tally
 from theodolite.valuation.settings import GradientSettings
 from theodolite.valuation.targets import GradientTargets
@@ -142,7 +142,9 @@ class _Run:
         """Send all examples through."""
         import torch
 
-        sample, seen = GradientSample(self.targets), []
+        sample = GradientSample(self.targets)
+        seen: list[float] = []
+        counted: list[bool] = []
         with torch.inference_mode(False), torch.enable_grad(), Recorder(self.model, self.targets.layers) as recorder:
             for inputs, wanted in batches:
                 each = losses(self.model, inputs, wanted, self.loss)
@@ -153,10 +155,13 @@ class _Run:
                 for factors in islice(recorder.examples(len(wanted)), left):
                     sample.update(factors)
                 seen += each[:left].tolist()
+                # A loss of one's own may give -100 a meaning.
+                counted += [True] * len(each[:left]) if self.loss is not cross_entropy else with_target(wanted)[:left]
                 del each
                 self.clock.finished(self.targets.model, 1.0, computed=True, failed=0)
-        numbers = np.asarray(seen, dtype=np.float64)
-        return _Passed(sample, Tally(numbers, np.arange(numbers.size), numbers.size, reached=True))
+        counting = np.flatnonzero(counted)
+        numbers = np.asarray(seen, dtype=np.float64)[counting]
+        return _Passed(sample, Tally(numbers, counting, len(seen), reached=True))
 
 
 def _first(batches: Batches, examples: int | None) -> list[tuple[Any, Any]]:
@@ -201,12 +206,13 @@ def _row(
     named["unit"] = {NUCLEAR_NORM: "loss/weight", "effective_rank": "dimensions", "loss": "nats"}.get(field, "1")
     if not tally.reached:
         return ReadingRow(**named, outcome=Outcome.NO_GRADIENT.name)
+    none, some = Outcome.ALL_ZERO, Outcome.SOME_WITHOUT_GRADIENT
+    if field == "loss":
+        none, some = Outcome.NO_TARGET, Outcome.SOME_WITHOUT_TARGET
     if tally.mean is None:
-        return ReadingRow(**named, outcome=Outcome.ALL_ZERO.name, note=f"all {tally.total} examples")
+        return ReadingRow(**named, outcome=none.name, note=f"all {tally.total} examples")
     lacking = tally.total - tally.values.size
-    doubt: dict[str, str] = (
-        {"outcome": Outcome.SOME_WITHOUT_GRADIENT.name, "note": f"{lacking} of {tally.total}"} if lacking else {}
-    )
+    doubt: dict[str, str] = {"outcome": some.name, "note": f"{lacking} of {tally.total}"} if lacking else {}
     return ReadingRow(
         **{**named, **doubt, **_standing(tally.mean, nulls)}, value=tally.mean, se=tally.se, array=_reference(key)
     )

@@ -58,6 +58,27 @@ def cross_entropy(answer: Any, targets: Any) -> Any:
     return each.reshape(examples, -1).sum(1) / (wanted != IGNORED).sum(1).clamp(min=1)
 
 
+def with_target(targets: Any) -> list[bool]:
+    """Tell which examples have a target.
+
+    Parameters
+    ----------
+    targets : array
+        Whole numbers, the first axis that of the examples; -100 where none counts.
+
+    Returns
+    -------
+    list of bool
+        False for an example of which nothing counts.
+
+    Examples
+    --------
+    >>> with_target(np.array([[1, -100], [-100, -100]]))
+    [True, False]
+    """
+    return [bool(np.any(target != IGNORED)) for target in to_numpy(targets)]
+
+
 def losses(model: Any, inputs: Any, targets: Any, loss: Loss) -> Any:
     """Run a model on one batch.
 

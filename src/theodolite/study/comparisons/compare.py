@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from theodolite.core import ParameterError, ReadingRow, Readings, TargetRow
+from theodolite.core.parameters import check_count, check_options
 from theodolite.core.progress import Progress
 from theodolite.sources import Checkpoint, CheckpointError, open_checkpoint
 from theodolite.sources.peft_adapter import CONFIG, adapted, is_adapter
@@ -47,7 +49,8 @@ def compare(
         The two: a base and its fine-tuned model, two epochs of one training, a model in full and in half precision.
         `after` may be an adapter folder of PEFT (LoRA), which is laid over `before` without being multiplied out.
     measures : as for `survey`, or None
-        Metrics of both whose shifts are reported; None for none, which is fastest.
+        Metrics of both whose shifts are reported; None for none, which is fastest. Of a measure with several sets of
+        parameters the first goes by its name alone, the others by what differs: ``hill`` and ``hill[k=20]``.
     map : mapping of str to str, optional
         Renamed tensors, from names before to names after; ``*`` stands for the same text in both:
         ``{"encoder.*": "model.encoder.*"}``.
@@ -108,15 +111,9 @@ def compare(
 
 
 def _settings(pairs: Mapping[str, Any]) -> PairSettings:
-    from theodolite.core import closest
-
-    known = PairSettings().to_dict()
-    for name in pairs:
-        if name not in known:
-            raise ParameterError(f"unknown option {name!r}; {closest(name, known)}")
+    check_options(PairSettings, pairs, "compare")
     settings = PairSettings(**pairs)
-    if isinstance(settings.k, bool) or not isinstance(settings.k, int) or settings.k < 1:
-        raise ParameterError(f"k is {settings.k!r}; it must be at least 1")
+    check_count("k", settings.k, 1)
     if not 0 < settings.epsilon <= 1:
         raise ParameterError(f"epsilon is {settings.epsilon!r}; it must be above 0 and at most 1")
     if not 0 <= settings.gap < 1:
@@ -183,11 +180,28 @@ def _named(row: TargetRow) -> str:
 
 
 def _read(readings: Readings) -> dict[str, dict[str, ReadingRow]]:
-    """Arrange readings by target and name."""
+    """Arrange readings by target and name; of a measure that was read twice, all but the first say with what."""
+    asked: dict[str, dict[str, str]] = {}
+    for row in readings.rows:
+        names = asked.setdefault(row.measure, {})
+        if row.params not in names:
+            names[row.params] = row.measure + (_other(row.params, next(iter(names))) if names else "")
     found: dict[str, dict[str, ReadingRow]] = {}
     for row in readings.rows:
-        found.setdefault(row.target, {}).setdefault(row.name, row)
+        name = asked[row.measure][row.params] + row.name.removeprefix(row.measure)
+        found.setdefault(row.target, {}).setdefault(name, row)
     return found
+
+
+def _other(params: str, first: str) -> str:
+    """Write the parameters in which one set differs from another, as they are asked for: ``[k=20]``."""
+    own, usual = json.loads(params), json.loads(first)
+    differing = [name for name in {**usual, **own} if own.get(name) != usual.get(name)]
+    return f"[{', '.join(f'{name}={_plain(own.get(name))}' for name in differing)}]"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _together(readings: Readings, answers: list[PairAnswer]) -> Readings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +32,8 @@ PAIR_QUANTITIES = (
     "intruder_energy",
 )
 """Numbers about a matrix before and after; `intruders` and `intruder_energy` are those of the left side."""
+
+_PARAMETERS = re.compile(r"\[.*\]")
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class LayerComparison:
     intruders : mapping of str to IntruderDimensions
         By side: ``"left"`` and ``"right"``.
     shifts : mapping of str to Shift
-        By metric: ``"power_law.alpha"``.
+        By metric: ``"power_law.alpha"``; ``"hill[k=20]"`` where the measure was asked for with other parameters first.
     """
 
     before: TargetRow
@@ -269,10 +273,10 @@ class Comparison:
         quantities = [layer.quantities() for layer in self.layers]
         found |= {name: [one[name] for one in quantities] for name in PAIR_QUANTITIES}
         names = dict.fromkeys(name for layer in self.layers for name in layer.shifts)
-        fields = [name.rpartition(".")[2] for name in names]
-        for name in names:
-            short = name.rpartition(".")[2]
-            called = {name, short} if fields.count(short) == 1 else {name}
+        fields = {name: _PARAMETERS.sub("", name).rpartition(".")[2] for name in names}
+        counts = Counter(fields.values())
+        for name, short in fields.items():
+            called = {name, short} if counts[short] == 1 else {name}
             shifts = [layer.shifts.get(name, Shift(None, None)) for layer in self.layers]
             for each in called:
                 for part in ("before", "after", "shift"):

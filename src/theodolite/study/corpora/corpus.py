@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 
 from theodolite.core import ParameterError, Readings, closest
+from theodolite.core.parameters import check_options
 from theodolite.study.corpora.associations import Correction, Sampling, associations, corrected, partials
 from theodolite.study.corpora.models import models_frame
 from theodolite.study.corpora.result import Corpus
@@ -174,9 +175,7 @@ def _by_name(frame: pd.DataFrame, values: Mapping[str, Any], what: str) -> list[
 
 
 def _checked(options: Options) -> Options:
-    for name in options:
-        if name not in Options.__annotations__:
-            raise ParameterError(f"corpus: unknown option {name!r}; {closest(name, Options.__annotations__)}")
+    check_options(Options, options, "corpus")
     if not 0.5 <= options.get("level", 0.95) < 1:
         raise ParameterError(f"corpus: level is {options['level']}; it must be at least 0.5 and below 1")
     counts = {"resamples": options.get("resamples", 2000), "permutations": options.get("permutations", 9999)}

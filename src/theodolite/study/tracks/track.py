@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from theodolite.core import ParameterError, ReadingRow, Readings, TargetRow, closest
+from theodolite.core import ParameterError, ReadingRow, Readings, TargetRow, canonical_json, closest
 from theodolite.core.progress import Progress
 from theodolite.core.rows import MODEL
 from theodolite.sources import open_checkpoint
 from theodolite.sources.folders import is_conventional, model_name
 from theodolite.study.tracks.result import Curve, Track
 from theodolite.study.tracks.steps import StepsAre, checkpoints_in, state_step, step_in, steps_of
-from theodolite.surveys import read_run, survey
+from theodolite.surveys import Survey, read_run, survey
+from theodolite.surveys.evidence import taken_apart
 
 Run = str | os.PathLike[str] | Readings
 
@@ -87,7 +88,8 @@ def track_checkpoints(
 ) -> Track:
     """Survey the checkpoints of one training, and follow the model through it.
 
-    All go into one run folder, where only matrices whose content is new are measured.
+    All go into one run folder, where only matrices whose content is new are measured. What else the folder holds
+    of them is left out.
 
     Parameters
     ----------
@@ -115,6 +117,7 @@ def track_checkpoints(
     CheckpointError
         If one can't be read, or the folder holds none.
     """  # noqa: DOC502 - raised by what is called
+    asked = Survey.of(measures)
     paths = _paths(checkpoints)
     if len(paths) < 2:
         raise ParameterError(f"checkpoints: got {len(paths)}; a curve takes at least two")
@@ -127,8 +130,9 @@ def track_checkpoints(
                 raise ParameterError(f"checkpoints: two are named {checkpoint.model!r}; rename one")
             names.append(checkpoint.model)
             last = _Last(progress)
-            readings = survey(checkpoint, measures, store=store, jobs=jobs, progress=last)
+            readings = survey(checkpoint, asked, store=store, jobs=jobs, progress=last)
         counts.append((last.now.computed, last.now.reused))
+    readings = _asked(readings, asked)
     found = tracked(names, [_of_model(readings, name) for name in names], when, None)
     order = sorted(range(len(names)), key=lambda position: when[0][position])
     computed, reused = (tuple(counts[position][kind] for position in order) for kind in (0, 1))
@@ -201,6 +205,18 @@ def _states(run: Run) -> list[_State]:
 
 def _of_model(readings: Readings, model: str) -> Readings:
     return readings.where(model=_literal(model))
+
+
+def _asked(readings: Readings, asked: Survey) -> Readings:
+    """Keep what a survey asked for of a folder that may hold more."""
+    wanted = {(one.name, canonical_json(one.completed(asked.convention))) for one in asked.measures}
+    rows = [
+        row
+        for row in readings.rows
+        if (row.measure, taken_apart(row.params)[0]) in wanted
+        and readings.target(row.target).convention == asked.convention
+    ]
+    return Readings(readings.targets, rows, readings.array)
 
 
 def _literal(name: str) -> list[str]:
