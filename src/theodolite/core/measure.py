@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
-from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from theodolite.core.outcomes import Refusal
 from theodolite.core.parameters import complete, takes_rng
@@ -19,7 +31,6 @@ from theodolite.core.views import View
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-V = TypeVar("V", bound=View)
 
 
 class Measure(Protocol[P, R_co]):
@@ -34,20 +45,28 @@ class Measure(Protocol[P, R_co]):
         """Measure a target."""
 
 
+class Hooks(TypedDict, total=False):
+    """Functions that a measure may bring beside itself; `Traits` says what each does."""
+
+    synthetic: Callable[..., Any]
+    looks_at: Callable[..., Any]
+    chance: Callable[..., Mapping[str, float]]
+
+
 def measure(
     *,
     cite: str,
     needs: str | tuple[str, ...] = "eigenvalues",
     runs: Runs = "array",
     version: int = 1,
-    synthetic: Callable[..., Any] | None = None,
-    looks_at: Callable[..., Any] | None = None,
-) -> Callable[[Callable[Concatenate[V, P], R]], Measure[P, R]]:
+    **hooks: Unpack[Hooks],
+) -> Callable[[Callable[..., R]], Measure[..., R]]:
     """Declare that a function is a measure.
 
-    The function's positional-only parameters are annotated with the views they are seen through; its return
-    annotation carries a `Field` (or is a dataclass whose fields do). The decorated function accepts, in a view's
-    place, whatever the view can be made from, checks its keywords and puts its name into every refusal.
+    The function's positional-only parameters are annotated with the views they are seen through (``*clouds: Cloud``:
+    any number of them); its return annotation carries a `Field` (or is a dataclass whose fields do). The decorated
+    function accepts, in a view's place, whatever the view can be made from, checks its keywords and puts its name into
+    every refusal.
 
     Parameters
     ----------
@@ -59,10 +78,8 @@ def measure(
         ``"array"``: a closed form in the caller's array library; ``"host"``: a fit or search in NumPy.
     version : int
         Raised whenever the same input may give another number.
-    synthetic : callable, optional
-        For a measure that fits a law: draws samples that follow the fit, as `Traits` says.
-    looks_at : callable, optional
-        For a measure that doesn't take its view as it is: gives the view that it measures, as `Traits` says.
+    **hooks
+        What else it brings: `synthetic`, `looks_at`, `chance`, as `Traits` says.
 
     Returns
     -------
@@ -71,10 +88,10 @@ def measure(
     """
     wanted = (needs,) if isinstance(needs, str) else tuple(needs)
 
-    def declare(function: Callable[Concatenate[V, P], R]) -> Measure[P, R]:
+    def declare(function: Callable[..., R]) -> Measure[..., R]:
         declared = _declared(function, wanted, runs, version, cite)
-        declared.traits = replace(declared.traits, synthetic=synthetic, looks_at=looks_at)
-        return cast("Measure[P, R]", declared)
+        declared.traits = replace(declared.traits, **hooks)
+        return cast("Measure[..., R]", declared)
 
     return declare
 
@@ -83,7 +100,8 @@ def _declared(function: Callable[..., Any], needs: tuple[str, ...], runs: Runs, 
     name = function.__name__
     hints = get_type_hints(function, include_extras=True)
     seen = _views(function, hints)
-    traits = Traits(tuple(seen.values()), needs, runs, version, cite, _fields(hints["return"]))
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(function).parameters.values())
+    traits = Traits(tuple(seen.values()), needs, runs, version, cite, _fields(hints["return"]), variadic=variadic)
     for field_name, promise in traits.fields.items():
         wrong = promise.undeclared(next(iter(seen.values())).moves)
         if wrong:
@@ -93,11 +111,11 @@ def _declared(function: Callable[..., Any], needs: tuple[str, ...], runs: Runs, 
     @functools.wraps(function)
     def call(*targets: Any, **given: Any) -> Any:
         with speaking_for(name):
-            views = [view.coerce(x, name=argument) for x, (argument, view) in zip(targets, seen.items(), strict=False)]
+            views, used = _looked_at(targets, seen, traits.variadic)
             for view in views:
                 view.require(needs)
             rng = {"rng": given.pop("rng")} if random and "rng" in given else {}
-            return function(*views, *targets[len(views) :], **complete(function, given), **rng)
+            return function(*views, *targets[used:], **complete(function, given), **rng)
 
     call.traits = traits  # type: ignore[attr-defined]
     return call
@@ -127,12 +145,27 @@ def speaking_for(name: str) -> Iterator[None]:
         raise
 
 
+def _looked_at(targets: tuple[Any, ...], seen: Mapping[str, type[View]], variadic: bool) -> tuple[list[View], int]:
+    """Make the views of the positional arguments, and count the arguments that they took."""
+    views: list[View] = []
+    used = 0
+    for argument, view in seen.items():
+        while used < len(targets):
+            made, taken = view.from_arguments(targets[used:], name=argument)
+            views.append(made)
+            used += taken
+            if not variadic:
+                break
+    return views, used
+
+
 def _views(function: Callable[..., Any], hints: dict[str, Any]) -> dict[str, type[View]]:
     """Return the positional-only parameters that are views, by name."""
     found = {}
     for parameter in inspect.signature(function).parameters.values():
         hint = hints.get(parameter.name)
-        if parameter.kind is parameter.POSITIONAL_ONLY and isinstance(hint, type) and issubclass(hint, View):
+        positional = parameter.kind in {parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL}
+        if positional and isinstance(hint, type) and issubclass(hint, View):
             found[parameter.name] = hint
     if not found:
         raise TypeError(f"{function.__name__}: its first parameter must be positional-only and annotated with a view")

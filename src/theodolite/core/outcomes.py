@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+from theodolite.core.refusals import Missing, Note, Refusal
+
+__all__ = ["Missing", "Note", "Outcome", "Refusal", "Severity"]
 
 Severity = Literal["refused", "note", "failed"]
 
@@ -24,13 +27,9 @@ class Outcome(Enum):
     OUT_OF_RANGE = (
         "refused",
         "The entries are so large or so small that their squares leave the range of float64.",
-        "Divide the matrix by a power of two near its largest entry; shapes of spectra don't change by it.",
+        "Divide all entries by a power of two near the largest; what is invariant to scale doesn't change by it.",
     )
-    EMPTY = (
-        "refused",
-        "The matrix has no entries.",
-        "Pass an array with at least one row and one column.",
-    )
+    EMPTY = ("refused", "The matrix has no entries.", "Pass an array with at least one row and one column.")
     ALL_ZERO = (
         "refused",
         "Every entry is zero (or zero to the accuracy of the decomposition).",
@@ -75,6 +74,107 @@ class Outcome(Enum):
         "refused",
         "This measure depends on the matrix's shape, and the view doesn't know it.",
         "Pass it: Spectrum.from_eigenvalues(values, shape=(rows, columns)).",
+    )
+    NEEDS_ROWS = (
+        "refused",
+        "This measure looks at the rows themselves, and the view has only their moments or dissimilarities.",
+        "Record a sample of rows as well, or use a measure that the moments determine (cka, procrustes).",
+    )
+    NEEDS_MAPS = (
+        "refused",
+        "This measure shifts feature maps, and these are none, or differ in height and width.",
+        "Record convolutions with features='shift-invariant', or give arrays of images x height x width x channels.",
+    )
+    RECORDED_APART = (
+        "refused",
+        "There are no rows of both layers, and moments that were recorded apart say nothing of the two together.",
+        "Record rows of both; or, of one model, moments of both in one pass.",
+    )
+    OTHER_ROWS = ("refused", "The rows of the two clouds are not the same stimuli.", "Record both on the same data.")
+    NOT_FINITE_ROWS = (
+        "refused",
+        "The features hold NaN or infinite entries.",
+        "Find the rows that hold them and the layer that made them, and leave those rows out of both clouds.",
+    )
+    CONSTANT_CLOUD = (
+        "refused",
+        "All rows of a cloud are the same, so that nothing is left after centring.",
+        "Check that the layer is alive and that the rows are different stimuli.",
+    )
+    TOO_FEW_ROWS = (
+        "refused",
+        "There are too few rows for the number of features, so that any two clouds fit each other perfectly.",
+        "Use more rows, keep fewer directions (svcca), or a measure that needs no inverse (cka, procrustes).",
+    )
+    FEWER_ROWS_THAN_NEEDED = (
+        "refused",
+        "There are fewer rows than the estimate is defined for.",
+        "Use more stimuli; below a few hundred any similarity is loose.",
+    )
+    EQUIDISTANT = (
+        "refused",
+        "All rows of a cloud lie at the same distance from each other, so that nothing is left after centring.",
+        "Check that the features are no one-hot codes of the rows; biased estimates, which keep the diagonal, exist.",
+    )
+    COINCIDENT_ROWS = (
+        "refused",
+        "Half of all pairs of rows of a cloud or more coincide, so that the kernel's bandwidth, their median, is zero.",
+        "Leave out duplicates, or use a kernel without a bandwidth.",
+    )
+    ROW_AT_MEAN = (
+        "refused",
+        "A row has no direction from the mean of all, so that its cosine with the others is undefined.",
+        "Leave it out, or use another kernel.",
+    )
+    DIFFERENT_WIDTHS = (
+        "refused",
+        "The clouds have different numbers of features, and the measure takes each feature for the same in both.",
+        "Use a measure that aligns the features first (procrustes, cka).",
+    )
+    NEEDS_FOLDS = (
+        "refused",
+        "Held-out rows are needed, and the moments were not gathered apart for groups of rows.",
+        "Gather them in folds: CrossMoments(folds=5); or score the rows that were fitted, evaluation='in_sample'.",
+    )
+    CERTAIN_CORRELATIONS = (
+        "note",
+        "The clouds have more directions together than the centred rows have, so that some correlations are 1 anyway.",
+        "Use more rows, or keep fewer directions (svcca).",
+    )
+    ROW_WITHOUT_DIRECTION = (
+        "refused",
+        "Some rows are zero (or constant, for correlations), so that their angle with other rows is undefined.",
+        "Leave these rows out of both clouds, or compare by euclidean distance.",
+    )
+    EQUAL_DISSIMILARITIES = (
+        "refused",
+        "The dissimilarities of a cloud that are to be compared are all alike, or fewer than three.",
+        "Use more rows, or rows that are not all equally unlike (one-hot rows are).",
+    )
+    NEGATIVE_RATES = (
+        "refused",
+        "Poisson dissimilarities compare rates, and some entries are negative.",
+        "Give counts or rates, or use another dissimilarity.",
+    )
+    FLAT_ROWS = (
+        "refused",
+        "All features of a row are equal, so that it carries no signal that noise could be compared with.",
+        "Leave such rows out, or use a measure of the whole cloud (procrustes, cka).",
+    )
+    ONE_SHAPE = (
+        "refused",
+        "All clouds have the same shape, so that they deviate from their mean in no direction.",
+        "Check that they come from different networks.",
+    )
+    LOCAL_MINIMA = (
+        "note",
+        "The search ended in different places from different starts, and the best of them is given.",
+        "Raise starts=... until the smallest objective comes up more than once.",
+    )
+    NOT_SETTLED = (
+        "note",
+        "The search was still moving when its steps ran out.",
+        "Read the value as an upper bound; look whether the clouds have a common shape at all.",
     )
     NO_GRADIENT = (
         "refused",
@@ -156,6 +256,11 @@ class Outcome(Enum):
         "The baselines put these models in the same order as the metric or the quality, so that nothing is left.",
         "Add models that differ in the metric but not in the baseline.",
     )
+    DUPLICATE_ROWS = (
+        "note",
+        "Some rows of a cloud are the same, so that their order alone settles which of them are nearest.",
+        "Leave duplicates out of both clouds.",
+    )
     TOO_SMALL_FOR_CHANCE = (
         "note",
         "The matrix has fewer than 8 eigenvalues, too few for a chance level.",
@@ -178,7 +283,7 @@ class Outcome(Enum):
     )
     NO_INTERVAL = (
         "note",
-        "The measure declined on too many resamples for an interval.",
+        "The measure declined on too many resamples for an interval, or there was nothing to resample.",
         "Read the value alone.",
     )
     PERFECT_ORDER = (
@@ -189,7 +294,7 @@ class Outcome(Enum):
     NO_NULL = (
         "note",
         "The null that was asked for gives no level to compare with here.",
-        "Read the value alone, or ask for another null: gaussian needs the shape, permuted needs the matrix.",
+        "Read the value alone, or ask for another null: gaussian needs the shape, permuted the matrix or the rows.",
     )
     SMALL_BULK = (
         "note",
@@ -201,6 +306,16 @@ class Outcome(Enum):
         "Fewer than 20 eigenvalues: WeightWatcher's small-sample path, whose exponent and tail disagree by design.",
         "Use the default convention for a consistent fit.",
     )
+    CONSTANT_UNITS = (
+        "note",
+        "Some units do not vary over the rows, and are left out.",
+        "Check whether they are dead; those of a rectifier may be silent on these stimuli alone.",
+    )
+    NEEDS_TRANSPORT = (
+        "refused",
+        "The clouds' units can't be matched evenly one to one, and POT, which solves the transport, is not installed.",
+        "Install the extra: pip install 'theodolite[ot]'.",
+    )
     UNEXPECTED = (
         "failed",
         "An error that the measure did not foresee.",
@@ -211,95 +326,3 @@ class Outcome(Enum):
         self.severity = severity
         self.cause = cause
         self.remedy = remedy
-
-
-class Refusal(ValueError):  # noqa: N818 - a refusal is an answer, not a breakdown
-    """A measure declines to give a number, and says why and what would help.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        The cause, from the enumeration.
-    detail : str, optional
-        What was seen in this case: counts, sizes.
-    measure : str, optional
-        Name of the measure that refused; filled in by the measure itself.
-
-    Attributes
-    ----------
-    outcome : Outcome
-    detail : str
-    measure : str
-    """
-
-    def __init__(self, outcome: Outcome, detail: str = "", measure: str = "") -> None:
-        self.outcome = outcome
-        self.detail = detail
-        self.measure = measure
-        super().__init__(self._message())
-
-    def _message(self) -> str:
-        head = f"{self.measure}: " if self.measure else ""
-        seen = f" ({self.detail})" if self.detail else ""
-        return f"{head}{self.outcome.cause}{seen} {self.outcome.remedy}"
-
-    def of(self, measure: str) -> Refusal:
-        """Return the same refusal in the name of a measure.
-
-        Parameters
-        ----------
-        measure : str
-            The measure's name.
-
-        Returns
-        -------
-        Refusal
-            A new refusal whose message starts with the name.
-        """
-        return Refusal(self.outcome, self.detail, measure)
-
-    def __reduce__(self) -> tuple[type[Refusal], tuple[Outcome, str, str]]:
-        return Refusal, (self.outcome, self.detail, self.measure)
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A field that could not be had while its siblings could.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        Why not; its severity is *refused*.
-    detail : str
-        What was seen.
-    """
-
-    outcome: Outcome
-    detail: str = ""
-
-    def __post_init__(self) -> None:
-        if self.outcome.severity != "refused":
-            raise ValueError(f"outcome: {self.outcome.name} stands beside a value; a Missing takes the place of one")
-
-
-@dataclass(frozen=True)
-class Note:
-    """A doubt about a value that stands.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        The doubt; its severity is *note*.
-    detail : str
-        What was seen.
-    field : str
-        The field that is doubtful.
-    """
-
-    outcome: Outcome
-    detail: str = ""
-    field: str = "value"
-
-    def __post_init__(self) -> None:
-        if self.outcome.severity != "note":
-            raise ValueError(f"outcome: {self.outcome.name} takes the place of a value; a Note stands beside one")

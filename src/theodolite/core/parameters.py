@@ -9,8 +9,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import MappingProxyType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -148,7 +148,10 @@ def _readable(error: msgspec.ValidationError, given: Mapping[str, Any], function
 
 def _words(hint: Any) -> tuple[str, ...]:
     """Return the words that a parameter must be one of; none where it can be anything else."""
-    words = get_args(hint) if get_origin(hint) is Literal else ()
+    parts = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+    if any(get_origin(part) is not Literal for part in parts if part is not type(None)):
+        return ()
+    words = tuple(word for part in parts for word in get_args(part))
     return words if all(isinstance(word, str) for word in words) else ()
 
 

@@ -10,11 +10,27 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from theodolite.core.views import View
 
-Move = Literal["scale", "permutation", "rotation", "transpose", "translation"]
+Move = Literal[
+    "scale",
+    "separate_scale",
+    "permutation",
+    "rotation",
+    "linear",
+    "transpose",
+    "translation",
+    "order",
+    "shift",
+    "exchange",
+]
 """What can be done to the data without changing, for some measures, the answer.
 
-scale: every entry times a constant. permutation: rows and columns reordered. rotation: an orthogonal matrix from
-the left and another from the right. transpose: rows become columns. translation: a constant vector added to each row.
+To a spectrum. scale: every entry times a constant. permutation: rows and columns reordered. rotation: an orthogonal
+matrix from the left and another from the right. transpose: rows become columns.
+
+To clouds of points, to each its own where there are several. scale: all clouds times one constant. separate_scale: each
+times its own. permutation: features reordered. rotation: an orthogonal map of the features. linear: an invertible
+linear map of the features. translation: a constant vector added to each row. order: rows reordered, alike in all
+clouds. shift: images moved around their edges, those of one cloud alike. exchange: the clouds swapped.
 """
 
 Runs = Literal["array", "host"]
@@ -47,6 +63,8 @@ class Field:
     goodness_of_fit : bool
         Whether it is the distance between the data and the law that the measure fits; larger means a worse fit. No
         interval is drawn for it: a resample lies farther from every law than the data.
+    of_itself : float, optional
+        The number where a cloud is set against itself: 0 for a distance, 1 for a similarity.
     of_test : bool
         Whether it is the statistic or the p-value of a test. No interval is drawn for it: a resample of the data is no
         sample of what the test is against.
@@ -60,6 +78,7 @@ class Field:
     unspecified: tuple[Move, ...] = ()
     reads: str = ""
     goodness_of_fit: bool = False
+    of_itself: float | None = None
     of_test: bool = False
 
     def __getstate__(self) -> dict[str, object]:
@@ -108,6 +127,10 @@ class Traits:
     looks_at : callable or None
         For a measure that doesn't take its view as it is: gives the view that it measures, from the view and the
         parameters. Resamples are drawn from that one.
+    chance : callable or None
+        For a measure whose chance level has a closed form: gives it by field, from the view and the parameters.
+    variadic : bool
+        Whether the last view stands for any number of positional arguments.
     """
 
     views: tuple[type[View], ...]
@@ -118,3 +141,5 @@ class Traits:
     fields: Mapping[str, Field]
     synthetic: Callable[..., Any] | None = None
     looks_at: Callable[..., Any] | None = None
+    chance: Callable[..., Mapping[str, float]] | None = None
+    variadic: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self, TypeVar, cast
@@ -18,7 +18,12 @@ from theodolite.numerics.gram import MagnitudeError, NonFiniteError, gram_eigenv
 
 T = TypeVar("T")
 
-_NEEDS = {"matrix": Outcome.NEEDS_MATRIX, "singular_values": Outcome.NEEDS_MATRIX, "shape": Outcome.NEEDS_SHAPE}
+_NEEDS = {
+    "matrix": Outcome.NEEDS_MATRIX,
+    "singular_values": Outcome.NEEDS_MATRIX,
+    "shape": Outcome.NEEDS_SHAPE,
+    "rows": Outcome.NEEDS_ROWS,
+}
 
 
 class View(ABC):
@@ -31,6 +36,26 @@ class View(ABC):
     @abstractmethod
     def coerce(cls, target: Any, *, name: str) -> Self:
         """Make the view from what a user passes; `name` is the argument's name in errors."""
+
+    @classmethod
+    def from_arguments(cls, arguments: Sequence[Any], *, name: str) -> tuple[Self, int]:
+        """Make the view from the first of a measure's positional arguments.
+
+        Parameters
+        ----------
+        arguments : sequence
+            What is left of them; at least one.
+        name : str
+            Name of the argument in errors.
+
+        Returns
+        -------
+        view : View
+            The view.
+        used : int
+            How many arguments it took.
+        """
+        return cls.coerce(arguments[0], name=name), 1
 
     @property
     @abstractmethod
