@@ -9,7 +9,7 @@ from typing import Any
 from theodolite.core.measure import Measure
 from theodolite.core.names import closest
 
-FAMILIES = ("spectra",)
+FAMILIES = ("spectra", "similarity")
 """Packages whose public names are measures; a measure exists by standing in one of them."""
 
 
