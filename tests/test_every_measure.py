@@ -4,6 +4,7 @@ import pytest
 
 from theodolite.catalogue import measures
 from theodolite.testing import Check, checks
+from theodolite.testing.collection import OF_MEASURES
 
 CASES = [
     pytest.param(
@@ -24,3 +25,7 @@ def test_promise(check: Check):
 
 def test_there_are_measures():
     assert len(measures()) >= 14
+
+
+def test_specimens_of_their_own_belong_to_measures():
+    assert set(OF_MEASURES) <= set(measures())

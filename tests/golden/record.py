@@ -1,4 +1,4 @@
-"""Record what every measure gives for fixed matrices; run it after a measure's version was raised, or one was added.
+"""Record what every measure gives for fixed data; run it after a measure's version was raised, or one was added.
 
 A number that changed while its version stayed is not recorded: readings on disk would be taken for what they aren't.
 """
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from theodolite.catalogue import family, measures
+from theodolite.core import Refusal
 from theodolite.core.results import field_readings
 from theodolite.testing import lattice
 
@@ -27,14 +28,42 @@ def matrices() -> dict[str, np.ndarray]:
     }
 
 
+def clouds() -> dict[str, tuple[np.ndarray, ...]]:
+    """Three clouds with the same rows, the first two of equal widths in one case, all wider than long in another."""
+    made = {}
+    for case, (rows, first, second) in {"tall": (36, 7, 5), "even": (30, 6, 6), "wide": (12, 20, 16)}.items():
+        apart = lattice(rows, 2 * (first + second))
+        x = apart[:, :first] * np.arange(1.0, first + 1) ** -0.5 + 0.25
+        y = 2.0 * x @ lattice(first, second) + 0.3 * apart[:, first : first + second] - 1.5
+        made[case] = (x, y, x + 0.2 * apart[:, -first:])
+    return made
+
+
+def arguments(measure: Any) -> dict[str, tuple[np.ndarray, ...]]:
+    """What a measure is called with."""
+    view, many = measure.traits.views[0].__name__, measure.traits.variadic
+    if view == "Spectrum":
+        return {case: (matrix,) for case, matrix in matrices().items()}
+    if view in {"Pair", "Cloud"}:
+        taken = 3 if many else {"Pair": 2, "Cloud": 1}[view]
+        return {case: given[:taken] for case, given in clouds().items()}
+    if view == "FeatureMapPair":
+        maps = lattice(9 * 4 * 5, 7).reshape(9, 4, 5, 7)
+        return {"maps": (maps[..., :4], np.roll(maps[..., :3], 1, axis=1) + 0.3 * maps[..., 4:])}
+    raise ValueError(f"{measure.__name__}: nothing is known to record it on; add what its view looks at")
+
+
 def golden(name: str) -> dict[str, Any]:
-    """What a measure gives today, with its version."""
+    """What a measure gives today, with its version; null where it refuses."""
     measure = measures()[name]
-    values = {
-        f"{case}.{reading.field}": reading.value
-        for case, matrix in matrices().items()
-        for reading in field_readings(measure(matrix), measure.traits.fields)
-    }
+    values: dict[str, float | None] = {}
+    for case, given in arguments(measure).items():
+        try:
+            readings = list(field_readings(measure(*given), measure.traits.fields))
+        except Refusal:
+            values.update({f"{case}.{field}": None for field in measure.traits.fields})
+        else:
+            values.update({f"{case}.{reading.field}": reading.value for reading in readings})
     return {"version": measure.traits.version, "values": values}
 
 

@@ -7,7 +7,7 @@ import theodolite as td
 from theodolite.core import Outcome, ParameterError
 from theodolite.numerics.chance import chance_levels
 from theodolite.resample import with_null
-from theodolite.resample.null import standing
+from theodolite.resample.draws import standing
 
 CASES = [
     ("power_law", "alpha"),
@@ -116,7 +116,7 @@ def test_standing_among_draws():
 
 
 def test_settings_that_do_not_fit():
-    with pytest.raises(ParameterError, match=r"'null' is 'gausian': expected 'gaussian' or 'permuted'$"):
+    with pytest.raises(ParameterError, match=r"'null' is 'gausian': expected 'gaussian' or 'permuted' or 'rotated'$"):
         with_null(td.spectra.hill, null="gausian")
     with pytest.raises(ParameterError, match=r"with_null: parameter 'draws' is 3"):
         with_null(td.spectra.hill, draws=3)

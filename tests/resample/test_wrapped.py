@@ -113,7 +113,7 @@ def test_refusals_and_complaints_are_the_measures():
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (len, "with_interval: expected a measure of one spectrum, such as td.spectra.stable_rank, got 'len'"),
+        (len, "with_interval: expected a measure such as td.spectra.stable_rank or td.similarity.cka or .*, got 'len'"),
         (functools.partial(td.spectra.hill, k=3), r"partial\(with_interval\(hill\), k=3\)"),
     ],
 )

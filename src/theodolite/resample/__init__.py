@@ -1,4 +1,4 @@
-"""Uncertainty and chance around any spectral measure: resamples, null draws and synthetic samples."""
+"""Uncertainty and chance around measures of a spectrum or a pair: resamples, null draws and synthetic samples."""
 
 from theodolite.resample.fit import with_p_value as with_p_value
 from theodolite.resample.interval import with_interval as with_interval

@@ -7,11 +7,11 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from theodolite.core import Chance, Limits, Measure, Note, Outcome
+from theodolite.core import Chance, Limits, Measure, Note, Outcome, Spectrum
 from theodolite.core.draws import Draws
 from theodolite.core.parameters import complete
-from theodolite.resample.interval import ANSWERED
-from theodolite.resample.wrapped import Case, Evidence, Found, Resampled, wrapped
+from theodolite.resample.bootstrap import ANSWERED
+from theodolite.resample.wrapped import Case, Evidence, Found, Resampled, view_of, wrapped
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class GoodnessOfFit(Evidence):
         Found
             A p-value for each distance, or a note why there is none.
         """
-        spectrum, synthetic = case.spectrum, case.traits.synthetic
+        spectrum, synthetic = case.view, case.traits.synthetic
         assert synthetic is not None  # noqa: S101 - checked when it was wrapped
         samples = synthetic(spectrum, case.result, case.parameters, self.draws, rng)
         drawn = case.of_draws(Draws(samples, spectrum.shape, spectrum.slices), rng)
@@ -134,6 +134,7 @@ def with_p_value(measure: Measure[..., Any], /, *, draws: Annotated[int, Limits(
     >>> 0 < fit.chances["distance"].p_value <= 1
     True
     """  # noqa: DOC502 - raised by what is called
+    view_of(measure, "with_p_value", {Spectrum: "td.spectra.power_law"})
     return wrapped(measure, GoodnessOfFit(**complete(with_p_value, {"draws": draws})))
 
 

@@ -12,7 +12,21 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.core import Chance, Estimate, Interval, Measure, Missing, Note, Refusal, Result, Spectrum, Traits
+from theodolite.core import (
+    Chance,
+    Estimate,
+    Interval,
+    Measure,
+    Missing,
+    Note,
+    Refusal,
+    Result,
+    Traits,
+    View,
+    is_array,
+    like,
+    to_numpy,
+)
 from theodolite.core.measure import speaking_for
 from theodolite.core.parameters import complete, takes_rng
 from theodolite.core.results import field_readings
@@ -20,13 +34,19 @@ from theodolite.core.results import field_readings
 ORDER = ("with_interval", "with_null", "with_p_value")
 """The kinds of evidence; each has a random stream of its own, whichever others stand beside it."""
 
+_ROUNDING = 1e-6
+
 _RNG = "    rng : int or numpy.random.Generator\n        Seed or generator of everything that is drawn.\n\n"
 
 
 class Evidence(ABC):
-    """One kind of evidence, with its settings; a frozen dataclass."""
+    """One kind of evidence about measures of one kind of view, with its settings; a frozen dataclass.
+
+    What it draws or leaves out depends on the view; how it is asked for, and what it gives, doesn't.
+    """
 
     name: ClassVar[str]
+    """The wrapper that gathers it."""
 
     @abstractmethod
     def check(self, measure: Measure[..., Any]) -> None:
@@ -63,7 +83,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Case:
-    """A result, and all that is needed to measure other spectra in the same way.
+    """A result, and all that is needed to measure other data in the same way.
 
     Parameters
     ----------
@@ -71,7 +91,7 @@ class Case:
         The measure without evidence.
     parameters : mapping
         All of its parameters.
-    spectrum : Spectrum
+    view : View
         What was measured.
     result : array, Estimate or Result
         What it gave.
@@ -79,7 +99,7 @@ class Case:
 
     measure: Measure[..., Any]
     parameters: Mapping[str, Any]
-    spectrum: Spectrum
+    view: Any
     result: Any
 
     @property
@@ -93,18 +113,48 @@ class Case:
         readings = field_readings(self.result, self.traits.fields)
         return {reading.field: reading.value for reading in readings if reading.value is not None}
 
-    @property
-    def looked_at(self) -> Spectrum:
-        """The view that the measure takes for `spectrum`."""
-        looks_at = self.traits.looks_at
-        return self.spectrum if looks_at is None else looks_at(self.spectrum, self.parameters)
-
-    def of_draws(self, spectra: Iterable[Spectrum], rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        """Measure other spectra.
+    def beside(self, field: str, number: float) -> Any:
+        """Give a number in the array library of a field's value.
 
         Parameters
         ----------
-        spectra : iterable of Spectrum
+        field : str
+            The field.
+        number : float
+            What is to stand beside it.
+
+        Returns
+        -------
+        array of shape ()
+            The number.
+        """
+        part = _part(self.result, field)
+        return like(number, part) if is_array(part) else np.float64(number)
+
+    def holds_on(self, view: View, rng: np.random.Generator) -> bool:
+        """Tell whether other data give the same numbers, so that draws may be made from these.
+
+        Parameters
+        ----------
+        view : View
+            What is cheaper to draw from.
+        rng : numpy.random.Generator
+            For a measure that makes random choices.
+
+        Returns
+        -------
+        bool
+            True where no number differs by more than rounding does.
+        """
+        found, values = self.of_draws([view], rng), self.values
+        return all(abs(found[name][0] - value) <= _ROUNDING * abs(value) for name, value in values.items())
+
+    def of_draws(self, views: Iterable[View], rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Measure other data.
+
+        Parameters
+        ----------
+        views : iterable of View
             What to measure.
         rng : numpy.random.Generator
             For a measure that makes random choices.
@@ -112,14 +162,14 @@ class Case:
         Returns
         -------
         dict of str to numpy.ndarray
-            Value of each field for each spectrum; NaN where there is none.
+            Value of each field for each of them; NaN where there is none.
         """
         bare = inspect.unwrap(self.measure)  # the parameters are complete; checking them for each draw takes longer
         random = {"rng": rng} if takes_rng(self.measure) else {}
         columns: dict[str, list[float]] = {name: [] for name in self.traits.fields}
-        for spectrum in spectra:
+        for view in views:
             try:
-                result = bare(spectrum, **self.parameters, **random)
+                result = bare(view, **self.parameters, **random)
             except Refusal:
                 result = None
             for name, column in columns.items():
@@ -127,9 +177,15 @@ class Case:
         return {name: np.asarray(column) for name, column in columns.items()}
 
 
+def _part(result: Any, name: str) -> Any:
+    return getattr(result, name) if isinstance(result, (Result, Estimate)) else result
+
+
 def _number(result: Any, name: str) -> float:
-    part = getattr(result, name) if isinstance(result, (Result, Estimate)) else result
-    return np.nan if isinstance(part, Missing) else float(part)
+    part = _part(result, name)
+    if isinstance(part, Missing):
+        return np.nan
+    return float(to_numpy(part)) if is_array(part) else float(part)
 
 
 class Resampled:
@@ -174,8 +230,8 @@ class Resampled:
 
         Parameters
         ----------
-        *target : Spectrum, array of shape (rows, columns), or weight
-            What to measure, one thing.
+        *target : Spectrum, Pair, array of shape (rows, columns), or weight
+            What to measure: one thing, or the two clouds of a pair.
         **given
             Parameters of the measure, and `rng`: an int or a `numpy.random.Generator`, 0 where it is not given.
 
@@ -183,22 +239,14 @@ class Resampled:
         -------
         Estimate or Result
             The measure's numbers with intervals and chances.
-
-        Raises
-        ------
-        TypeError
-            If there is not one target.
         """
         name, measure = self.__name__, self.measure
         with speaking_for(name):
             rng = _generator(given.pop("rng", 0))
-            (argument,) = _positional(measure)
-            if len(target) != 1:
-                raise TypeError(f"takes one positional argument, {argument!r}, got {len(target)}")
-            spectrum = Spectrum.coerce(target[0], name=argument)
+            view = _looked_at(measure, target)
             parameters = complete(measure, given)
-        result = measure(spectrum, **parameters, **({"rng": rng} if takes_rng(measure) else {}))
-        case = Case(measure, parameters, spectrum, result)
+        result = measure(view, **parameters, **({"rng": rng} if takes_rng(measure) else {}))
+        case = Case(measure, parameters, view, result)
         streams = dict(zip(ORDER, rng.integers(1 << 63, size=len(ORDER)), strict=True))
         with speaking_for(name):
             for one in self.evidence:
@@ -222,13 +270,51 @@ class Resampled:
         return shown
 
 
+def view_of(measure: Any, wrapper: str, known: Mapping[type[View], str]) -> type[View]:
+    """Tell what a measure looks at, which decides what is resampled.
+
+    Parameters
+    ----------
+    measure : Measure or Resampled
+        The measure.
+    wrapper : str
+        Name of the wrapper that is to go around it.
+    known : mapping of type to str
+        The views that the wrapper knows, with an example of a measure each.
+
+    Returns
+    -------
+    type
+        One of the views.
+
+    Raises
+    ------
+    TypeError
+        If it looks at something else, or is no measure.
+    """
+    if isinstance(measure, functools.partial):
+        bound = ", ".join(f"{key}={value!r}" for key, value in measure.keywords.items())
+        raise TypeError(
+            f"{wrapper}: wrap the measure and bind its parameters outside: "
+            f"partial({wrapper}({getattr(measure.func, '__name__', measure.func)}), {bound})"
+        )
+    traits = getattr(measure, "traits", None)
+    for view in known:
+        if traits is not None and traits.views == (view,) and not traits.variadic:
+            return view
+    raise TypeError(
+        f"{wrapper}: expected a measure such as {' or '.join(known.values())}, "
+        f"got {getattr(measure, '__name__', measure)!r}"
+    )
+
+
 def wrapped(measure: Any, evidence: Evidence) -> Resampled:
     """Put evidence beside a measure's numbers.
 
     Parameters
     ----------
     measure : Measure or Resampled
-        The measure.
+        The measure; of the view that the evidence is about.
     evidence : Evidence
         What is gathered.
 
@@ -239,22 +325,9 @@ def wrapped(measure: Any, evidence: Evidence) -> Resampled:
 
     Raises
     ------
-    TypeError
-        If it is no measure of one spectrum, or this evidence can't be gathered for it.
     ValueError
         If it has evidence of this kind already.
     """
-    if isinstance(measure, functools.partial):
-        bound = ", ".join(f"{key}={value!r}" for key, value in measure.keywords.items())
-        raise TypeError(
-            f"{evidence.name}: wrap the measure and bind its parameters outside: "
-            f"partial({evidence.name}({getattr(measure.func, '__name__', measure.func)}), {bound})"
-        )
-    if getattr(measure, "traits", None) is None or measure.traits.views != (Spectrum,):
-        raise TypeError(
-            f"{evidence.name}: expected a measure of one spectrum, such as td.spectra.stable_rank, "
-            f"got {getattr(measure, '__name__', measure)!r}"
-        )
     known = measure.evidence if isinstance(measure, Resampled) else ()
     bare = measure.measure if isinstance(measure, Resampled) else measure
     if any(one.name == evidence.name for one in known):
@@ -269,9 +342,16 @@ def _generator(rng: Any) -> np.random.Generator:
     return np.random.default_rng(rng)
 
 
-def _positional(measure: Measure[..., Any]) -> list[str]:
+def _looked_at(measure: Measure[..., Any], target: tuple[Any, ...]) -> View:
+    """Make the view of the positional arguments."""
+    (view,) = measure.traits.views
     given = inspect.signature(measure).parameters.values()
-    return [parameter.name for parameter in given if parameter.kind is parameter.POSITIONAL_ONLY][:1]
+    argument = next(parameter.name for parameter in given if parameter.kind is parameter.POSITIONAL_ONLY)
+    made, used = view.from_arguments(target, name=argument) if target else (None, 0)
+    if made is None or used != len(target):
+        taken = "one positional argument" if used < 2 else f"{used} positional arguments"
+        raise TypeError(f"takes {taken} for {argument!r}, got {len(target)}")
+    return made
 
 
 def _with_rng(signature: inspect.Signature) -> inspect.Signature:

@@ -92,8 +92,8 @@ def _gradient(subject: Subject, backend: Backend) -> None:
     """Compare the derivative along a random direction with a central difference."""
     for sample, arguments in subject.samples.items():
         rng = np.random.default_rng(30)
-        along = tuple(rng.standard_normal(array.shape) for array in arguments)
-        step = 1e-6 * max(float(np.abs(array).max()) for array in arguments)
+        along = tuple(float(np.abs(array).max()) * rng.standard_normal(array.shape) for array in arguments)
+        step = 1e-6
         ahead = subject.numbers(tuple(a + step * v for a, v in zip(arguments, along, strict=True)))
         behind = subject.numbers(tuple(a - step * v for a, v in zip(arguments, along, strict=True)))
         for name in subject.numbers(arguments):
@@ -105,6 +105,11 @@ def _gradient(subject: Subject, backend: Backend) -> None:
             if not part.requires_grad:
                 raise AssertionError(f"{subject.name}.{name} on {backend} is cut off from its input's gradient")
             part.backward()
+            cut = [str(place) for place, argument in enumerate(given) if argument.grad is None]
+            if cut:
+                raise AssertionError(
+                    f"{subject.name}.{name} on {backend} is cut off from the gradient of argument {', '.join(cut)}"
+                )
             slope = sum(float(np.sum(to_numpy(g.grad) * v)) for g, v in zip(given, along, strict=True))
             expected = (ahead[name] - behind[name]) / (2 * step)
             if not np.isfinite(slope) or abs(slope - expected) > 1e-4 * max(abs(slope), abs(expected), 1e-3):

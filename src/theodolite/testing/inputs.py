@@ -31,10 +31,13 @@ def inputs(subject: Subject) -> Iterator[Check]:
     """
     for case, given in subject.specimens.malformed.items():
         yield subject.check(f"rejects {case} in its own name", _rejects, given)
+    several = any(len(arguments) > 1 for arguments in subject.samples.values())
     for backend in subject.backends:
         spoiled = [case for case, given in subject.specimens.malformed.items() if _convertible(given)]
         if backend.name != "numpy":
             yield subject.check(f"rejects malformed input on {backend}", _rejects_on, backend, spoiled, backend=backend)
+        if backend.extra and several:
+            yield subject.check(f"rejects NumPy beside {backend}", _rejects_mixed, backend, backend=backend)
         yield subject.check(f"refuses or answers on the edge on {backend}", _edges, backend, backend=backend)
         yield subject.check(f"leaves its input alone on {backend}", _unmutated, backend, backend=backend)
     yield subject.check("rejects an unknown parameter with advice", _unknown_parameter)
@@ -68,6 +71,11 @@ def _rejects_on(subject: Subject, backend: Backend, cases: list[str]) -> None:
             _rejects(subject, given)
         except AssertionError as error:
             raise AssertionError(f"{case} on {backend}: {error}") from error
+
+
+def _rejects_mixed(subject: Subject, backend: Backend) -> None:
+    first, *others = next(arguments for arguments in subject.samples.values() if len(arguments) > 1)
+    _rejects(subject, (first, *(backend.convert(array) for array in others)))
 
 
 def _edges(subject: Subject, backend: Backend) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from theodolite.core.outcomes import Refusal
 from theodolite.core.parameters import takes_rng
 from theodolite.core.results import field_readings
 from theodolite.testing.backends import Backend, choose
-from theodolite.testing.specimens import Specimens, specimens_for
+from theodolite.testing.collection import specimens_for
+from theodolite.testing.specimens import Specimens
+
+T = TypeVar("T")
 
 Numbers = dict[str, float]
 """Value of each field that was answered."""
@@ -148,7 +151,7 @@ class Subject:
             raise TypeError(f"measure: expected a function decorated with @measure, got {measure!r}")
         return cls(
             measure,
-            specimens_for(measure.traits) if specimens is None else specimens,
+            specimens_for(measure) if specimens is None else specimens,
             parameters,
             choose(backends),
             references() if references_ is None else references_,
@@ -246,6 +249,60 @@ class Subject:
         readings = field_readings(result, self.measure.traits.fields)
         return {reading.field: reading.value for reading in readings if reading.value is not None}
 
+    @functools.cached_property
+    def _known(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Compute what the checks of several fields look at the first time, and remember it.
+
+        Parameters
+        ----------
+        key : hashable
+            What is computed.
+        compute : callable
+            Computes it.
+
+        Returns
+        -------
+        object
+            What `compute` gave the first time.
+        """
+        if key not in self._known:
+            self._known[key] = compute()
+        return cast("T", self._known[key])
+
+    def moved(self, sample: str, move: str) -> list[tuple[Numbers, float]]:
+        """Measure a sample after a move.
+
+        Parameters
+        ----------
+        sample : str
+            Name of the sample.
+        move : str
+            Name of the move.
+
+        Returns
+        -------
+        list of (dict of str to float, float)
+            Fields that were answered, with the factor of the move.
+
+        Raises
+        ------
+        AssertionError
+            If no specimen says how to apply the move.
+        """
+        known = self.specimens.moves
+        if move not in known:
+            raise AssertionError(
+                f"{self.name}: no specimen says how to apply {move!r}; the moves are {', '.join(known)}"
+            )
+
+        def measured() -> list[tuple[Numbers, float]]:
+            return [(self.numbers(given), factor) for given, factor in known[move](self.samples[sample])]
+
+        return self.once(("moved", sample, move), measured)
+
     def answers(self, chosen: str) -> Iterator[tuple[str, tuple[Any, ...], float]]:
         """Measure every sample that gives a value of one field.
 
@@ -270,7 +327,7 @@ class Subject:
         """
         answered = False
         for name, arguments in self.samples.items():
-            value = self.numbers(arguments).get(chosen)
+            value = self.once(("sample", name), functools.partial(self.numbers, arguments)).get(chosen)
             if value is not None:
                 answered = True
                 yield name, arguments, value
