@@ -7,7 +7,8 @@ import pytest
 from theodolite.core import ParameterError
 from theodolite.generalization import LogitsError, evaluate
 from theodolite.generalization.batches import Batches
-from theodolite.generalization.evaluation import evaluating, outputs
+from theodolite.generalization.evaluation import outputs
+from theodolite.sources.running import evaluating
 
 pytestmark = pytest.mark.torch
 

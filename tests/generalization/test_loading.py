@@ -61,6 +61,21 @@ def test_a_model_gets_the_weights_of_its_checkpoint(torch, nets):
 
 
 @pytest.mark.torch
+def test_tables_of_whole_numbers_may_be_left_over_and_numbers_that_were_learned_not(torch, nets):
+    """As position_ids, which is in older checkpoints of BERT and in no newer model."""
+    build = load_factory("given_nets:build", folder=nets)
+    state = build().state_dict()
+    torch.save(state | {"embeddings.position_ids": torch.arange(8)[None]}, nets / "table.pt")
+    model = load_model(build, nets / "table.pt")
+    assert torch.equal(model.state_dict()["0.weight"], state["0.weight"])
+    others = {"position_ids": torch.ones(8), "running_mean": torch.ones(8), "3.weight": torch.ones(2, 2)}
+    for name, left_over in others.items():
+        torch.save(state | {name: left_over}, nets / "more.pt")
+        with pytest.raises(ParameterError, match=f"the model has no '{name}'"):
+            load_model(build, nets / "more.pt")
+
+
+@pytest.mark.torch
 def test_another_model_is_refused_with_the_first_tensor_that_differs(torch, nets):
     build = load_factory("given_nets:build", folder=nets)
     torch.save(build().state_dict(), nets / "net.pt")

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Si
 from typing import Any
 
 from theodolite.core import ParameterError, is_array
+from theodolite.sources.running import described
 
 _FORMS = "expected a pair of arrays (inputs, targets), or an iterable of such batches as a DataLoader is one"
 
@@ -44,7 +45,7 @@ class Batches:
         if self._pair is not None:
             _check_lengths(*self._pair)
         elif isinstance(data, Mapping | str | bytes) or not isinstance(data, Iterable):
-            raise ParameterError(f"data is {named(data)}; {_FORMS}")
+            raise ParameterError(f"data is {described(data)}; {_FORMS}")
         else:
             self._batches = data
 
@@ -72,7 +73,7 @@ class Batches:
         for batch in self._batches:
             pair = _pair(batch)
             if pair is None:
-                raise ParameterError(f"data: a batch is {named(batch)}; expected a pair (inputs, targets)")
+                raise ParameterError(f"data: a batch is {described(batch)}; expected a pair (inputs, targets)")
             yield pair
 
 
@@ -106,23 +107,3 @@ def _cut(inputs: Any, taken: slice) -> Any:
     if isinstance(inputs, Sequence):
         return [_cut(each, taken) for each in inputs]
     return inputs[taken] if is_array(inputs) else inputs
-
-
-def named(data: Any) -> str:
-    """Say what was given in place of what was expected.
-
-    Parameters
-    ----------
-    data : object
-        Anything.
-
-    Returns
-    -------
-    str
-        Its type, and of collections what they hold.
-    """
-    if isinstance(data, Mapping):
-        return f"a mapping with {', '.join(map(repr, list(data)[:6])) or 'nothing'}"
-    if isinstance(data, tuple | list):
-        return f"a {type(data).__name__} of {len(data)} ({', '.join(type(each).__name__ for each in data[:3])})"
-    return f"of type {type(data).__name__}"

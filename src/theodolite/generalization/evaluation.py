@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.core import ParameterError, is_array
-from theodolite.generalization.batches import Batches, named
+from theodolite.core import ParameterError
+from theodolite.generalization.batches import Batches
+from theodolite.sources.running import described, device_and_dtype, evaluating, placed
 
 IGNORED = -100
 """The target of a position that doesn't count, as for `torch.nn.functional.cross_entropy`."""
@@ -140,63 +139,6 @@ def outputs(model: Any, inputs: Any, targets: Any) -> Outputs:
     return Outputs(logits, wanted.masked_fill(~counted, 0), counted)
 
 
-def device_and_dtype(model: Any) -> tuple[Any, Any]:
-    """Find where a model is, and of which type its numbers are.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        The model.
-
-    Returns
-    -------
-    device : torch.device
-        That of its first tensor; the CPU where it has none.
-    dtype : torch.dtype
-        That of its first tensor of floats; torch's default where it has none.
-    """
-    import torch
-
-    tensors = list(chain(model.parameters(), model.buffers()))
-    device = tensors[0].device if tensors else torch.device("cpu")
-    dtype = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.get_default_dtype())
-    return device, dtype
-
-
-def placed(value: Any, device: Any, dtype: Any) -> Any:
-    """Copy data to a device as torch tensors.
-
-    Parameters
-    ----------
-    value : array, or a sequence or mapping of arrays
-        The data, nested at will; what is no array stays as it is.
-    device : torch.device
-        Where to.
-    dtype : torch.dtype
-        What NumPy's floats become; tensors keep their type.
-
-    Returns
-    -------
-    torch.Tensor, list or dict
-        The same, as tensors.
-    """
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        # A copy, for models whose first layer works in place.
-        return value.detach().to(device, copy=True)
-    if isinstance(value, Mapping):
-        return {name: placed(each, device, dtype) for name, each in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        if value.dtype.kind in "iub":
-            # A copy in the machine's own byte order, which torch may write to.
-            return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("="))).to(device)
-        return torch.from_numpy(np.array(value, dtype=np.float64)).to(device, dtype)
-    if isinstance(value, tuple | list):
-        return [placed(each, device, dtype) for each in value]
-    return torch.from_dlpack(value).to(device) if is_array(value) else value
-
-
 def _not_finite(value: Any) -> int:
     import torch
 
@@ -228,7 +170,9 @@ def logits_of(answer: Any) -> Any:
 
     found = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", answer)
     if not isinstance(found, torch.Tensor) or not found.is_floating_point():
-        raise LogitsError(f"model: it gives {named(answer)}; expected a tensor of logits, or an answer with .logits")
+        raise LogitsError(
+            f"model: it gives {described(answer)}; expected a tensor of logits, or an answer with .logits"
+        )
     return found
 
 
@@ -257,54 +201,6 @@ def check_targets(targets: Any, logits: Any) -> None:
             "expected (examples, classes) with (examples,), or (examples, positions, classes) with "
             "(examples, positions), and two classes at least"
         )
-
-
-@contextmanager
-def evaluating(*models: Any) -> Generator[None, None, None]:
-    """Put models into evaluation mode, and every layer back into its own mode afterwards.
-
-    Parameters
-    ----------
-    *models : torch.nn.Module
-        The models.
-
-    Yields
-    ------
-    None
-        While dropout is off and batch norms use what they have seen.
-
-    Raises
-    ------
-    TypeError
-        If something else is given.
-    """  # noqa: DOC502 - raised by what is called
-    for model in models:
-        check_module(model)
-    modes = [(layer, layer.training) for model in models for layer in model.modules()]
-    try:
-        for model in models:
-            model.eval()
-        yield
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
-
-
-def check_module(model: Any) -> None:
-    """Refuse what is no module.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        What was given.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-    """
-    if not callable(getattr(model, "named_modules", None)) or isinstance(model, type):
-        raise TypeError(f"model: expected a torch.nn.Module, got {named(model)}")
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def load_model(factory: Callable[[], Any], checkpoint: Any) -> Any:
 def _check_names(own: Mapping[str, Any], held: set[str], opened: Checkpoint) -> None:
     shared = {each.data_ptr() for name, each in own.items() if name in held}
     missing = [name for name, each in own.items() if name not in held and not _may_lack(name, each, shared)]
-    unknown = sorted(held - own.keys())
+    unknown = sorted(name for name in held - own.keys() if not _is_a_table(name, opened))
     if missing or unknown:
         said = [f"{opened.model} lacks {_first(missing)}"] if missing else []
         said += [f"the model has no {_first(unknown)}"] if unknown else []
@@ -125,6 +125,13 @@ def _check_names(own: Mapping[str, Any], held: set[str], opened: Checkpoint) -> 
             raise ParameterError(
                 f"factory: {name} is {ours} in the model and {theirs} in {opened.model}; build the same"
             )
+
+
+def _is_a_table(name: str, opened: Checkpoint) -> bool:
+    # Whole numbers that follow from the architecture (position_ids), which newer versions of a model save no more.
+    weight = opened[name]
+    counted = name.endswith("num_batches_tracked")
+    return (weight.listed_because or "").startswith("buffer") and weight.dtype.startswith(("I", "U")) and not counted
 
 
 def _may_lack(name: str, tensor: Any, shared: set[int]) -> bool:

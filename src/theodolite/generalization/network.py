@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import ParameterError
-from theodolite.generalization.evaluation import Outputs, check_module, outputs
+from theodolite.generalization.evaluation import Outputs, outputs
 from theodolite.generalization.folding import DEFAULT_EPSILON
 from theodolite.generalization.loading import load_model
 from theodolite.sources import Checkpoint
+from theodolite.sources.running import check_module
 
 Batch = tuple[Any, Any]
 """Inputs and targets, as `evaluate` takes them."""

@@ -13,8 +13,9 @@ from theodolite.act import Smoothing, SmoothPlan, smooth_plan
 from theodolite.core import Estimate, ParameterError
 from theodolite.core.progress import Clock, Progress
 from theodolite.generalization.batches import Batches
-from theodolite.generalization.evaluation import check_module, check_not_empty, evaluating, outputs
+from theodolite.generalization.evaluation import check_not_empty, outputs
 from theodolite.generalization.proportions import paired_difference, share
+from theodolite.sources.running import check_module, evaluating
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import numpy as np
 from theodolite.core import Outcome, ParameterError, ReadingRow, Readings, canonical_json, digest
 from theodolite.core.progress import Clock, Progress
 from theodolite.generalization.batches import Batches
-from theodolite.generalization.evaluation import check_not_empty, evaluating
+from theodolite.generalization.evaluation import check_not_empty
 from theodolite.sources import Recorder
+from theodolite.sources.running import evaluating
 from theodolite.valuation.passes import Loss, cross_entropy, dealt_anew, losses, with_target
 from theodolite.valuation.sample import NUCLEAR_NORM, GradientSample, Key, Tally
 from theodolite.valuation.settings import GradientSettings

@@ -13,10 +13,9 @@ from theodolite.generalization.evaluation import (
     IGNORED,
     LogitsError,
     check_targets,
-    device_and_dtype,
     logits_of,
-    placed,
 )
+from theodolite.sources.running import device_and_dtype, placed
 
 Loss = Callable[[Any, Any], Any]
 """From what the model gives and the targets to the losses of the examples."""

@@ -9,8 +9,8 @@ from typing import Any
 from theodolite.core import ParameterError, TargetRow
 from theodolite.core.rows import MODEL
 from theodolite.sources import open_checkpoint
+from theodolite.sources.gradient_recorder import recordable
 from theodolite.sources.parts import Cut
-from theodolite.sources.recorder import recordable
 from theodolite.surveys.spec import Survey
 from theodolite.surveys.targets import planned
 
