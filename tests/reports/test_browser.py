@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import theodolite as td
-from theodolite.reports import corpus_report, report, track_report, width_report
+from theodolite.reports import corpus_report, report, similarity_report, track_report, width_report
 
 pytestmark = pytest.mark.browser
 
@@ -356,5 +356,19 @@ def test_a_training_is_drawn_without_any_network(browser, tmp_path):
     for chart in ("model", "roles-0", "roles-1"):
         assert browser.ask(f"document.querySelectorAll('#{chart} svg .mark-line path').length") >= 1
     assert browser.ask("[...document.querySelectorAll('#model svg text')].map(t => t.textContent).includes('step')")
+    assert browser.complaints == []
+    assert browser.fetched == []
+
+
+def test_representations_are_drawn_without_any_network(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((40, 5))
+    nets = {net: {f"l{k}": np.tanh((k + 1) * base @ rng.standard_normal((5, 6))) for k in range(3)} for net in "ab"}
+    nets["b"]["dead"] = np.ones((40, 2))
+    browser.open(similarity_report(td.all_pairs(nets, measures=["cka"]), tmp_path / "similarity.html"), charts=3)
+    cells = "[...document.querySelectorAll('#map-0 svg .mark-rect path')]"
+    assert browser.ask(f"{cells}.filter(p => /of: l0; and: l2; cka: /.test(p.getAttribute('aria-label'))).length") >= 1
+    assert browser.ask("document.querySelectorAll('#tree svg .mark-line path').length") == 5
+    assert browser.ask("[...document.querySelectorAll('#points svg text')].map(t => t.textContent).includes('l2')")
     assert browser.complaints == []
     assert browser.fetched == []

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from theodolite.surveys import asking, survey
 from theodolite.surveys import run as running
-from theodolite.surveys import survey
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def test_another_measure_is_computed_and_the_known_ones_are_not(states, tmp_path
     a, b = open_as("a", states[0], tmp_path), open_as("b", states[0], tmp_path)
     survey(a, ["stable_rank"], store=tmp_path / "run")
     asked = []
-    ask = running._ask
+    ask = running.ask
     monkeypatch.setattr(
-        running, "_ask", lambda about, *rest: asked.append(about.question.request.name) or ask(about, *rest)
+        running, "ask", lambda about, *rest: asked.append(about.question.request.name) or ask(about, *rest)
     )
     readings = survey(b, ["stable_rank", "hill"], store=tmp_path / "run")
     assert asked == ["hill"] * 10
@@ -95,7 +95,7 @@ def test_another_seed_or_parameter_is_no_copy(states, tmp_path, decomposed):
 def test_a_failure_is_not_copied(tmp_path, decomposed, monkeypatch):
     arrays = {"w.weight": np.random.default_rng(1).standard_normal((8, 6))}
     with monkeypatch.context() as broken:
-        broken.setattr(running, "field_readings", lambda *_: 1 / 0)
+        broken.setattr(asking, "field_readings", lambda *_: 1 / 0)
         survey(open_as("a", arrays, tmp_path), ["stable_rank"], store=tmp_path / "run")
     readings = survey(open_as("b", arrays, tmp_path), ["stable_rank"], store=tmp_path / "run")
     assert len(decomposed) == 2

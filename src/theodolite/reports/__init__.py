@@ -6,6 +6,7 @@ from theodolite.reports.figures import figure as figure
 from theodolite.reports.questions import Judgement as Judgement
 from theodolite.reports.questions import judge as judge
 from theodolite.reports.report import report as report
+from theodolite.reports.similarity import similarity_report as similarity_report
 from theodolite.reports.summary import Summary as Summary
 from theodolite.reports.summary import summary as summary
 from theodolite.reports.track import track_report as track_report

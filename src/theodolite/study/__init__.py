@@ -1,5 +1,10 @@
 """What readings say together: two models side by side, one through its training, many models, many widths."""
 
+from theodolite.study.arrangements.clustering import Clustering as Clustering
+from theodolite.study.arrangements.clustering import cluster as cluster
+from theodolite.study.arrangements.distances import Distances as Distances
+from theodolite.study.arrangements.embedding import Embedding as Embedding
+from theodolite.study.arrangements.embedding import embed as embed
 from theodolite.study.comparisons.compare import compare as compare
 from theodolite.study.comparisons.result import Comparison as Comparison
 from theodolite.study.comparisons.result import LayerComparison as LayerComparison
@@ -10,6 +15,11 @@ from theodolite.study.corpora.trends import Association as Association
 from theodolite.study.corpora.trends import Coefficient as Coefficient
 from theodolite.study.corpora.trends import Partial as Partial
 from theodolite.study.corpora.trends import Trend as Trend
+from theodolite.study.similarities.all_pairs import all_pairs as all_pairs
+from theodolite.study.similarities.all_pairs import all_pairs_of as all_pairs_of
+from theodolite.study.similarities.matches import BestMatch as BestMatch
+from theodolite.study.similarities.quantities import Quantity as Quantity
+from theodolite.study.similarities.result import AllPairs as AllPairs
 from theodolite.study.tracks.result import Curve as Curve
 from theodolite.study.tracks.result import Track as Track
 from theodolite.study.tracks.track import track as track

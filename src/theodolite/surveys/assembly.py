@@ -30,8 +30,8 @@ def assembled(groups: Sequence[Group], arrays: Loader | None) -> Readings:
     """Put groups together.
 
     A target is what the latest group says of it, as long as the latest inventory of its model still has it; readings
-    made of other content are dropped. Of readings that differ only in the measure's version, or in whether a chance
-    level stands beside them, the latest count; of those that differ in evidence, the ones with most.
+    made of other content, or against such, are dropped. Of readings that differ only in the measure's version, or in
+    whether a chance level stands beside them, the latest count; of those that differ in evidence, the ones with most.
 
     Parameters
     ----------
@@ -50,14 +50,18 @@ def assembled(groups: Sequence[Group], arrays: Loader | None) -> Readings:
     for group in groups:
         seen_as = {target.target: target.fingerprint for target in group.targets}
         for row in group.readings:
-            target = targets.get(row.target)
-            if target is not None and target.fingerprint == seen_as.get(row.target) and not target.listed_because:
+            spoken_of = [row.target, row.against] if row.against else [row.target]
+            if all(_is_still(targets.get(name), seen_as.get(name)) for name in spoken_of):
                 _enter(answers, row)
     place = {name: index for index, name in enumerate(targets)}
     rows = [row for answer in with_most_evidence(answer.rows for answer in answers.values()) for row in answer.values()]
     rows.sort(key=lambda row: place[row.target])
     models, summaries = model_rows(targets.values(), rows)
     return Readings([*targets.values(), *models], [*rows, *summaries], arrays)
+
+
+def _is_still(target: TargetRow | None, fingerprint: str | None) -> bool:
+    return target is not None and target.fingerprint == fingerprint and not target.listed_because
 
 
 def current_targets(groups: Iterable[Group]) -> dict[str, TargetRow]:

@@ -50,14 +50,14 @@ def taken_apart(params: str) -> tuple[str, dict[str, str]]:
     Parameters
     ----------
     params : str
-        Those of a reading, as canonical JSON.
+        The column of a row.
 
     Returns
     -------
-    str
-        The measure's own.
-    dict of str to str
-        Wrapper to its settings.
+    parameters : str
+        Those of the measure, as canonical JSON.
+    evidence : dict of str to str
+        Settings by wrapper, as canonical JSON.
     """
     if '"with_' not in params:
         return params, {}

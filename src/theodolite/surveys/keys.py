@@ -59,7 +59,8 @@ class Question:
         """
         parameters = request.completed(survey.convention)
         usual = survey.convention == "theodolite" and parameters == complete(request.measure, {})
-        chance = survey.chance and usual and has_chance(request.name)
+        known = request.measure.traits.chance is not None or (usual and has_chance(request.name))
+        chance = survey.chance and known
         return cls(request, parameters, survey.convention, survey.seed, chance)
 
     @cached_property
@@ -77,7 +78,7 @@ class Question:
         """The parameters as canonical JSON, the settings of wrappers under the wrappers' names."""
         return canonical_json({**self.parameters, **self.request.evidence})
 
-    def key(self, content: str, look: str, *, chance: bool | None = None) -> str:
+    def key(self, content: str, look: str, *, against: str = "", chance: bool | None = None) -> str:
         """Hash everything that a reading depends on.
 
         Parameters
@@ -86,6 +87,8 @@ class Question:
             The target's fingerprint.
         look : str
             How it was made a matrix: the view, and the shape that came of it.
+        against : str
+            Fingerprint of what it is compared with.
         chance : bool, optional
             Whether chance levels stand beside the values; as this question says where it is not given.
 
@@ -96,9 +99,9 @@ class Question:
         """
         beside = self.chance if chance is None else chance
         parts = (content, look, self.convention, self.request.name, str(self.traits.version), self.params)
-        return digest(*parts, str(self.seed), "", *(["chance"] if beside else []))
+        return digest(*parts, str(self.seed), against, *(["chance"] if beside else []))
 
-    def answered(self, key: str, content: str, look: str, known: frozenset[str]) -> bool:
+    def answered(self, key: str, content: str, look: str, known: frozenset[str], *, against: str = "") -> bool:
         """Tell whether a stored reading answers the question.
 
         Parameters
@@ -109,13 +112,15 @@ class Question:
             As for `key`.
         known : frozenset of str
             Keys of the readings that there are.
+        against : str
+            As for `key`.
 
         Returns
         -------
         bool
             True also where the stored reading has a chance level that isn't asked for.
         """
-        return bool(known) and (key in known or self.key(content, look, chance=True) in known)
+        return bool(known) and (key in known or self.key(content, look, against=against, chance=True) in known)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}

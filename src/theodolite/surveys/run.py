@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from theodolite.core import Outcome, ReadingRow, Readings, Refusal, Spectrum, TargetRow, digest, to_numpy
+from theodolite.core import Outcome, ParameterError, ReadingRow, Readings, Spectrum, TargetRow, digest, to_numpy
 from theodolite.core.progress import Clock, Progress
-from theodolite.core.results import FieldReading, arrays_beside, field_readings
 from theodolite.numerics.threads import blas_threads
 from theodolite.sources import Weight
-from theodolite.surveys.chance import chance
+from theodolite.surveys.asking import About, ask, attempted, cause, timed
 from theodolite.surveys.folder import array_reference
-from theodolite.surveys.keys import Question, stream
+from theodolite.surveys.keys import Question
 from theodolite.surveys.parallel import in_parallel
 from theodolite.surveys.spec import Survey
 from theodolite.surveys.store import FolderStore, MemoryStore
@@ -27,9 +26,6 @@ from theodolite.surveys.targets import Parts, Plan, Target, opened, planned
 
 WITH_SPECTRUM = frozenset({"power_law"})
 """Measures whose rows refer to the eigenvalues they were fitted to."""
-
-_LONGEST_NOTE = 500
-_BESIDE = ("se", "low", "high", "level", "chance", "percentile", "p_value")
 
 
 def survey(
@@ -86,7 +82,9 @@ def survey(
     [('stable_rank', 1.5)]
     """  # noqa: DOC502 - those of what is called
     asked = Survey.of(measures)
-    _check(jobs, shard, store)
+    check_measures(asked)
+    check_jobs(jobs)
+    _check(shard, store)
     with ExitStack() as stack:
         models = opened(target, stack)
         plan = planned(models, asked, shard, _parts)
@@ -97,9 +95,45 @@ def survey(
         return keep.readings()
 
 
-def _check(jobs: int, shard: tuple[int, int] | None, store: Any) -> None:
+def check_jobs(jobs: int) -> None:
+    """Refuse a number of jobs that there can't be.
+
+    Parameters
+    ----------
+    jobs : int
+        As for `survey`.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs == 0:
         raise ValueError(f"jobs: got {jobs!r}; give how many matrices may be in flight, or -1 for one per core")
+
+
+def check_measures(asked: Survey) -> None:
+    """Refuse measures that look at something else than a weight matrix.
+
+    Parameters
+    ----------
+    asked : Survey
+        What is asked.
+
+    Raises
+    ------
+    ParameterError
+        If there is one.
+    """
+    for request in asked.measures:
+        if request.bare.traits.views != (Spectrum,):
+            raise ParameterError(
+                f"measures: {request.name} is no measure of one weight matrix; "
+                "td.all_pairs and theodolite similarity compare clouds of points"
+            )
+
+
+def _check(shard: tuple[int, int] | None, store: Any) -> None:
     if shard is None:
         return
     index, count = shard
@@ -116,10 +150,8 @@ def _folder(path: Path, asked: Survey, shard: tuple[int, int] | None, models: li
 
 
 def _parts(weight: Weight, asked: Survey) -> Parts:
-    try:
-        return weight.matrices(asked.view, asked.convention)
-    except Exception as error:
-        return {"": _cause(error)}
+    parts, error = attempted(lambda: weight.matrices(asked.view, asked.convention))
+    return {"": cause(error)} if error is not None else parts or {}
 
 
 @dataclass(frozen=True)
@@ -222,10 +254,9 @@ def answer(task: Task) -> Answer:
 def _answered(task: Task) -> Answer:
     started = time.perf_counter()
     target = task.target
-    try:
-        row = target.fingerprinted()
-    except Exception as error:
-        return _unread(task, started, _cause(error))
+    row, error = attempted(target.fingerprinted)
+    if error is not None or row is None:
+        return _unread(task, started, cause(error))
     if isinstance(target.matrix, str):
         return _unread(task, started, target.matrix)
     keyed = [(question, question.key(row.fingerprint, target.look)) for question in task.questions]
@@ -240,112 +271,25 @@ def _answered(task: Task) -> Answer:
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     content = digest(row.fingerprint, target.look)
     for question, key in missing:
-        about = _About(question, row, key)
+        about = About(question, row, key)
         if values is not None and question.request.name in WITH_SPECTRUM:
             about = replace(about, array=array_reference(row))
             arrays[about.array] = values
-        readings += _ask(about, spectrum, content, instead, arrays)
-    return Answer(row.target, task.cost, row, _timed(readings, started), arrays, same)
-
-
-@dataclass(frozen=True, slots=True)
-class _About:
-    """What all rows of one measure about one target share."""
-
-    question: Question
-    row: TargetRow
-    key: str
-    array: str = ""
-
-    def reading(self, field: str, **columns: Any) -> ReadingRow:
-        question = self.question
-        return ReadingRow(
-            target=self.row.target,
-            measure=question.request.name,
-            field=field,
-            unit=question.traits.fields[field].unit,
-            params=question.params,
-            array=self.array,
-            seed=question.seed,
-            version=question.traits.version,
-            key=self.key,
-            **columns,
-        )
-
-    def instead(self, outcome: Outcome, note: str) -> list[ReadingRow]:
-        return [self.reading(field, outcome=outcome.name, note=note) for field in self.question.traits.fields]
+        readings += ask(about, spectrum, content, instead, arrays)
+    return Answer(row.target, task.cost, row, timed(readings, started), arrays, same)
 
 
 def _decomposed(spectrum: Spectrum) -> tuple[np.ndarray[Any, Any] | None, Exception | None]:
     """Decompose before any measure asks, so that an error is met once and stands in every measure's place."""
-    try:
-        return to_numpy(spectrum.eigenvalues), None
-    except Exception as error:
-        return None, error.with_traceback(None)
+    return attempted(lambda: to_numpy(spectrum.eigenvalues))
 
 
-def _ask(
-    about: _About,
-    spectrum: Spectrum,
-    content: str,
-    instead: Exception | None,
-    arrays: dict[str, np.ndarray[Any, Any]],
-) -> list[ReadingRow]:
-    """Ask one question; what its answer holds beside its fields goes to `arrays`."""
-    question, bare = about.question, about
-    try:
-        if instead is not None:
-            raise instead
-        rng = {"rng": stream(question.seed, content)} if question.random else {}
-        result = question.request.measure(spectrum, **question.parameters, **rng)
-        found = _arrays(about, result)
-        if found and not about.array:
-            about = replace(about, array=next(iter(found)))
-        made = [_reading(about, part) for part in field_readings(result, question.traits.fields)]
-    except Refusal as refusal:
-        return bare.instead(refusal.outcome, refusal.detail)
-    except Exception as error:
-        return bare.instead(Outcome.UNEXPECTED, _cause(error))
-    arrays.update(found)
-    return made
-
-
-def _arrays(about: _About, result: Any) -> dict[str, np.ndarray[Any, Any]]:
-    """Name the arrays beside a result; nothing refers to an empty one."""
-    beside = arrays_beside(result).items()
-    return {array_reference(about.row, name, about.key): values for name, values in beside if values.size}
-
-
-def _reading(about: _About, part: FieldReading) -> ReadingRow:
-    beside = part.missing or part.note
-    columns: dict[str, Any] = {"outcome": beside.outcome.name, "note": beside.detail} if beside else {}
-    if about.question.chance and part.value is not None:
-        level = chance(f"{about.question.request.name}.{part.field}", part.value, about.row.shape)
-        columns = {**level, **columns}
-    for name in _BESIDE:
-        if getattr(part, name) is not None:
-            columns[name] = getattr(part, name)
-    return about.reading(part.field, value=part.value, **columns)
-
-
-def _unread(task: Task, started: float, cause: str) -> Answer:
+def _unread(task: Task, started: float, why: str) -> Answer:
     """Give every question the same failure: the content could not be had."""
     row, look = task.target.row, task.target.look
     made = [
         reading
         for question in task.questions
-        for reading in _About(question, row, question.key("", look)).instead(Outcome.UNEXPECTED, cause)
+        for reading in About(question, row, question.key("", look)).instead(Outcome.UNEXPECTED, why)
     ]
-    return Answer(row.target, task.cost, row, _timed(made, started))
-
-
-def _timed(readings: list[ReadingRow], started: float) -> tuple[ReadingRow, ...]:
-    seconds = time.perf_counter() - started
-    for reading in readings:  # which nobody has seen yet; copies of them all would cost more than most measures
-        object.__setattr__(reading, "seconds", seconds)
-    return tuple(readings)
-
-
-def _cause(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:_LONGEST_NOTE] if text else type(error).__name__
+    return Answer(row.target, task.cost, row, timed(made, started))

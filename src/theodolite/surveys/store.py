@@ -98,7 +98,11 @@ class Store(ABC):
             self._append(Group(tuple(rows), (), tuple(new)))
 
     def commit(
-        self, target: TargetRow, readings: Sequence[ReadingRow], arrays: Mapping[str, np.ndarray[Any, Any]]
+        self,
+        target: TargetRow,
+        readings: Sequence[ReadingRow],
+        arrays: Mapping[str, np.ndarray[Any, Any]],
+        against: TargetRow | None = None,
     ) -> None:
         """Commit a target with its readings; its arrays are in place before.
 
@@ -110,11 +114,13 @@ class Store(ABC):
             What was computed.
         arrays : mapping of str to numpy.ndarray
             The arrays that readings refer to, by reference.
+        against : TargetRow, optional
+            What the target is compared with.
         """
         if arrays:
             self._keep(arrays)
         if readings or self._targets.get(target.target) != target:
-            self._append(Group((target,), tuple(readings)))
+            self._append(Group((target,) if against is None else (target, against), tuple(readings)))
 
     def _has(self, row: TargetRow) -> bool:
         known = self._targets.get(row.target)

@@ -1,0 +1,178 @@
+"""`theodolite similarity`: what it says, keeps, writes, refuses, and how it ends."""
+
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def files(tmp_path):
+    base = np.random.default_rng(4).standard_normal((60, 8))
+    for number, name in enumerate(("one", "two", "three")):
+        rng = np.random.default_rng(number)
+        layers = {f"layer{k}": np.tanh(base @ rng.standard_normal((8, 10)) * (k + 1)) for k in range(3)}
+        np.savez(tmp_path / f"{name}.npz", **layers)
+    np.savez(tmp_path / "short.npz", layer0=base[:50])
+    np.save(tmp_path / "single.npy", base)
+    (tmp_path / "text.npz").write_text("no features")
+    return tmp_path
+
+
+def test_two_files_are_set_against_each_other(cli, files, tmp_path):
+    ran = cli("similarity", files / "one.npz", files / "two.npz", "-o", "page.html")
+    assert ran.code == 0
+    assert ran.out.startswith("one × two\n3 clouds of one against 3 of two, over 60 rows.")
+    for measure in ("cka", "angular_procrustes", "mutual_knn"):
+        assert f"{measure} (" in ran.out
+    table = ran.out[ran.out.index("most like") :]
+    assert [line.split()[0] for line in table.splitlines()[1:4]] == ["layer0", "layer1", "layer2"]
+    assert (tmp_path / "cwd" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_numbers_are_those_of_the_measures(cli, files):
+    import theodolite as td
+
+    ran = cli("similarity", files / "one.npz", files / "two.npz", "--json", "-m", "cka", "-m", "cka[estimator=biased]")
+    told = json.loads(ran.out)
+    one, two = (dict(np.load(files / f"{name}.npz")) for name in ("one", "two"))
+    names = [quantity["name"] for quantity in told["between"]["quantities"]]
+    assert names == ["cka[estimator=unbiased]", "cka[estimator=biased]"]
+    for quantity, estimator in zip(told["between"]["quantities"], ("unbiased", "biased"), strict=True):
+        expected = [[td.similarity.cka(x, y, estimator=estimator) for y in two.values()] for x in one.values()]
+        np.testing.assert_allclose(quantity["value"], expected)
+    assert told["rows"] == [f"{model}:layer{k}" for model in ("one", "two") for k in range(3)]
+
+
+def test_one_file_is_set_against_itself(cli, files):
+    ran = cli("similarity", files / "one.npz", "-m", "cka", "--layers", "layer[01]", "--json")
+    quantity = json.loads(ran.out)["quantities"][0]
+    assert np.diag(quantity["value"]).tolist() == [1, 1]
+    assert quantity["best_match"]["best"] == ["layer1", "layer0"]
+
+
+def test_a_store_is_gone_on_with(cli, files, monkeypatch):
+    import theodolite.surveys.all_pairs as running
+
+    cli("similarity", files / "one.npz", files / "two.npz", "-m", "cka", "--store", "seeds.run")
+    asked = []
+    ask = running.ask
+    monkeypatch.setattr(running, "ask", lambda about, *rest: asked.append(about) or ask(about, *rest))
+    ran = cli("similarity", *(files / f"{n}.npz" for n in ("one", "two", "three")), "-m", "cka", "--store", "seeds.run")
+    assert ran.code == 0
+    assert len(asked) == 3 * 6 + 3, "pairs of the third network alone"
+    assert "one × two × three" in ran.out
+    assert "Run      seeds.run" in ran.out
+
+
+def test_the_run_has_a_report_of_its_own(cli, files, tmp_path):
+    cli("similarity", files / "one.npz", files / "two.npz", "-m", "cka", "--store", "kept.run", "-o", "page.json")
+    ran = cli("report", "kept.run", "-o", "again.json")
+    assert ran.code == 0
+    page, again = (json.loads((tmp_path / "cwd" / name).read_text()) for name in ("page.json", "again.json"))
+    assert again == page
+
+
+def test_a_survey_of_weights_points_here(cli, files):
+    ran = cli("survey", files / "one.npz", "-m", "cka")
+    assert ran.code == 2
+    assert "theodolite similarity compare clouds" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_intervals_and_chance_are_asked_for(cli, files):
+    ran = cli("similarity", files / "one.npz", "-m", "cka", "--interval", "--null", "--draws", "39", "--json")
+    quantity = json.loads(ran.out)["quantities"][0]
+    assert quantity["low"][0][1] < quantity["value"][0][1] < quantity["high"][0][1]
+    assert quantity["p_value"][0][1] == pytest.approx(2 / 40)
+    shown = cli("similarity", files / "one.npz", "-m", "cka", "--interval", "--null", "--draws", "39").out
+    assert " p 0.050" in shown
+    other = cli("similarity", files / "one.npz", "-m", "cka", "--null", "--draws", "39", "--seed", "1", "--json").out
+    assert json.loads(other)["quantities"][0]["chance"] != quantity["chance"]
+
+
+def test_it_says_how_to_come_by_chance_where_no_closed_form_gives_it(cli, files):
+    measures = ("-m", "cka", "-m", "angular_procrustes")
+    hint = "What chance gives for angular_procrustes: --null draws it."
+    assert hint in cli("similarity", files / "one.npz", *measures).out.splitlines()
+    assert "--null draws it" not in cli("similarity", files / "one.npz", *measures, "--null", "--draws", "19").out
+
+
+def test_heat_map_shows_alike_as_full(cli, files):
+    lines = cli("similarity", files / "one.npz", "-m", "angular_procrustes").out.splitlines()
+    start = next(place for place, line in enumerate(lines) if "fuller = more alike" in line)
+    rows = [line.partition(" ")[2] for line in lines[start + 2 : start + 5]]
+    assert [row[2 * k : 2 * k + 2] for k, row in enumerate(rows)] == ["██"] * 3
+    assert rows[0][4:6] != "██"
+
+
+@pytest.mark.torch
+def test_checkpoints_are_run_over_data(cli, files, torch, tmp_path, monkeypatch):
+    (tmp_path / "cwd" / "smallnet.py").write_text(
+        "import torch\n\ndef build():\n    return torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.ReLU(), "
+        "torch.nn.Linear(6, 4))\n"
+    )
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.ReLU(), torch.nn.Linear(6, 4))
+        torch.save(model.state_dict(), files / f"net{seed}.pt")
+    inputs = np.load(files / "single.npy").astype(np.float32)
+    np.savez(files / "data.npz", inputs=inputs)
+    paths = (files / "net0.pt", files / "net1.pt")
+    how = ("--model", "smallnet:build", "--data", files / "data.npz", "-m", "cka", "--json")
+    ran = cli("similarity", *paths, *how)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["rows"] == ["net0:0", "net0:2", "net1:0", "net1:2"]
+    first = torch.load(files / "net0.pt")
+    hidden = inputs @ first["0.weight"].numpy().T + first["0.bias"].numpy()
+    out = np.maximum(hidden, 0) @ first["2.weight"].numpy().T + first["2.bias"].numpy()
+    import theodolite as td
+
+    expected = td.similarity.cka(hidden.astype(np.float64), out.astype(np.float64))
+    assert told["quantities"][0]["value"][0][1] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.torch
+def test_evidence_from_rows_that_go_together_has_a_warning(cli, files, torch):
+    import theodolite as td
+
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Conv2d(2, 2, 1))
+    images = np.random.default_rng(0).standard_normal((20, 1, 5, 5)).astype(np.float32)
+    for name, options in (("flat", {}), ("places", {"features": "positions"})):
+        td.record(net, images, ["0", "2"], **options).write(files / f"{name}.safetensors")
+    gathered = td.record(net, images, ["0", "2"], features="positions", rows=0, moments=True, folds=5)
+    gathered.write(files / "folds.safetensors")
+    warning = "Rows are positions, and those of one example go together"
+    assert warning in cli("similarity", files / "places.safetensors", "-m", "cka", "--interval").out
+    assert warning in cli("similarity", files / "places.safetensors", "-m", "cka", "--interval", "--json").err
+    for name, evidence in (("places", ()), ("flat", ("--interval",)), ("folds", ("--interval",))):
+        ran = cli("similarity", files / f"{name}.safetensors", "-m", "cka", *evidence)
+        assert ran.code == 0, ran.err
+        assert "go together" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("one.npz", "short.npz"), 2, "one:layer0 has 60 rows and short:layer0 has 50"),
+        (("single.npy",), 2, "there is one cloud"),
+        (("text.npz",), 4, "text.npz"),
+        (("nowhere.npz",), 4, "nowhere.npz"),
+        (("one.npz", "-m", "ck"), 2, "did you mean"),
+        (("one.npz", "-m", "stable_rank"), 2, "stable_rank is no measure of two clouds"),
+        (("one.npz", "--jobs", "0"), 2, "--jobs is 0"),
+        (("one.npz", "--draws", "40"), 2, "--draws goes with --null"),
+        (("one.npz", "--data", "single.npy"), 2, "--data goes with --model"),
+        (("one.npz", "--model", "os:getcwd"), 2, "--model needs --data"),
+        (("one.npz", "--layers", "conv*"), 2, "matches nothing in one"),
+        (("one.npz", "-m", "cka", "--store", "."), 2, "it is no run folder"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(cli, files, tmp_path, words, code, says):
+    (tmp_path / "cwd" / "thesis.txt").write_text("dear")
+    given = [files / word if word.endswith((".npz", ".npy")) else word for word in words]
+    ran = cli("similarity", *given)
+    assert ran.code == code
+    assert says in ran.err
+    assert "Traceback" not in ran.err
