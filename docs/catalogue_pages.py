@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 
 from theodolite.catalogue import family, measures
-from theodolite.core import Field, Measure
+from theodolite.core import Field, Measure, Pair, Spectrum
 
 _HEAD = """\
 Catalogue of measures
@@ -52,8 +52,14 @@ def _page(name: str, measure: Measure[..., object]) -> str:
         f".. list-table::\n   :header-rows: 1\n\n"
         f"   * - field\n     - unit\n     - range\n     - invariant to\n     - scales with\n     - varies with\n"
         f"     - reads\n{rows}\n"
-        f"From the command line::\n\n    theodolite survey MODEL -m {name}\n\nSource: :cite:p:`{traits.cite}`\n"
+        f"{_command(measure)}Source: :cite:p:`{traits.cite}`\n"
     )
+
+
+def _command(measure: Measure[..., object]) -> str:
+    """Say how it is asked on the command line, if it is."""
+    asked = {(Spectrum,): "theodolite survey MODEL", (Pair,): "theodolite similarity A B"}.get(measure.traits.views)
+    return "" if asked is None else f"From the command line::\n\n    {asked} -m {measure.__name__}\n\n"
 
 
 def _row(field: str, promise: Field) -> str:
