@@ -9,14 +9,16 @@ import theodolite as td
 
 PUBLIC = {
     "theodolite": """
-        Checkpoint CheckpointError Readings Recorder Refusal Spectrum Survey act compare core corpus delta
-        generalization generalization_metrics gradients measures open read_run report resample smoothed_accuracy
-        spectra survey testing track transfer_hyperparameters width_transfer
+        Checkpoint CheckpointError Cloud CrossMoments Pair Readings Recorder Refusal Spectrum Survey act all_pairs
+        backward_compatibility compare core corpus delta generalization generalization_metrics gradients measures open
+        open_features read_run record report resample similarity smoothed_accuracy spectra survey testing track
+        transfer_hyperparameters update_compatibility updates width_transfer
     """,
     "theodolite.core": """
-        Array Chance Estimate Field Interval Limits Measure Missing Note Outcome ParameterError ReadingRow Readings
-        Reference Refusal Result Spectrum TargetRow Traits View canonical_json closest digest fingerprint is_array
-        like measure namespace parse_references reference references to_numpy
+        Array Chance Cloud CrossMoments Estimate FeatureMapPair FeatureMaps Field Interval Limits Measure Missing
+        Moments Note Outcome Pair PairMoments ParameterError ReadingRow Readings Reference Refusal Result Sample
+        Spectrum TargetRow Traits View canonical_json closest digest fingerprint is_array like measure namespace
+        parse_references reference references to_numpy
     """,
     "theodolite.spectra": """
         CorrelationTraps ExponentialTail LognormalTail MarchenkoPastur Outliers PowerLaw TailComparison TraceLogRank
@@ -24,6 +26,13 @@ PUBLIC = {
         log_norm log_spectral_norm lognormal_tail marchenko_pastur nuclear_norm numerical_rank outliers
         participation_ratio power_law random_distance spectral_entropy spectral_norm stable_rank tail_comparison
         trace_log_rank truncated_power_law
+    """,
+    "theodolite.similarity": """
+        Barycentre CCA CkaTest Dissimilarities RidgePredictivity SVCCA ShiftInvariantShape SoftMatching TangentPca
+        UnitMatching angular_cka angular_procrustes barycentre cca cka cka_test cknna dissimilarities
+        distance_correlation gulp jaccard_knn mutual_knn procrustes pwcca rank_knn ridge_predictivity rsa
+        second_order_cosine shape_distance shift_invariant_shape snr_distance soft_matching stress svcca tangent_pca
+        unit_matching
     """,
     "theodolite.delta": """
         IntruderDimensions LowRank SubspaceOverlap WeightChange WeightPair intruder_dimensions subspace_overlap
@@ -39,26 +48,33 @@ PUBLIC = {
         generalization_metrics smoothed_accuracy
     """,
     "theodolite.testing": """
-        Backend Check Specimens backends check_measure checks gaussian heavy_entries heavy_tailed lattice low_rank
-        orthogonal pareto_eigenvalues rank_one with_eigenvalues
+        Backend Check Specimens backends check_measure checks correlated gaussian heavy_entries heavy_tailed lattice
+        low_rank orthogonal pareto_eigenvalues rank_one rotated_copy shared_latent with_eigenvalues
     """,
-    "theodolite.sources": "Checkpoint CheckpointError GradientFactors Matrix Recorder Weight open_checkpoint",
+    "theodolite.sources": """
+        ActivationRecorder Checkpoint CheckpointError Features GradientFactors GradientRecorder Matrix RecordSettings
+        Recorder Weight open_checkpoint open_features record_features
+    """,
     "theodolite.valuation": "GradientSample GradientSettings GradientTargets Tally gradients",
     "theodolite.surveys": """
         PRESETS Progress Request RunFolderError RunLocked Survey read_run set_aside survey
     """,
     "theodolite.study": """
-        Association Coefficient Comparison Corpus Curve LayerComparison MatchedMatrix MatchedVector ParameterClass
-        Partial Shift Track TransferredHyperparameters Trend WidthTransfer compare corpus track track_checkpoints
-        transfer_hyperparameters width_transfer
+        AllPairs Association BestMatch Clustering Coefficient Comparison Corpus Curve Distances Embedding
+        LayerComparison MatchedMatrix MatchedVector ParameterClass Partial Quantity Shift Track
+        TransferredHyperparameters Trend WidthTransfer all_pairs all_pairs_of cluster compare corpus embed track
+        track_checkpoints transfer_hyperparameters width_transfer
     """,
     "theodolite.reports": """
-        Judgement Summary comparison_report corpus_report figure judge report summary track_report width_report
+        Judgement Summary comparison_report corpus_report figure judge report similarity_report summary track_report
+        width_report
     """,
     "theodolite.adapters": "TrackerError TrainingSurvey",
     "theodolite.adapters.lightning": "SurveyCallback",
     "theodolite.adapters.mlflow": "MLflowTracker",
+    "theodolite.adapters.sklearn": "PairEstimator",
     "theodolite.adapters.tensorboard": "TensorBoardTracker",
+    "theodolite.adapters.torch_loss": "MeasureLoss",
     "theodolite.adapters.transformers": "SurveyCallback",
     "theodolite.adapters.wandb": "STEP WandbTracker",
     "theodolite.catalogue": "Catalogue FAMILIES family measures",
@@ -72,6 +88,8 @@ FOREIGN = {
 
 
 def public_names(module: types.ModuleType) -> set[str]:
+    if hasattr(module, "__all__") and not hasattr(module, "__path__"):
+        return set(module.__all__)
     names = {
         name
         for name, value in vars(module).items()

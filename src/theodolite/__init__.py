@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from theodolite import delta as delta
     from theodolite import generalization as generalization
     from theodolite import resample as resample
+    from theodolite import similarity as similarity
     from theodolite import spectra as spectra
     from theodolite import testing as testing
+    from theodolite import updates as updates
     from theodolite.catalogue import measures as measures
+    from theodolite.core import Cloud as Cloud
+    from theodolite.core import CrossMoments as CrossMoments
+    from theodolite.core import Pair as Pair
     from theodolite.core import Readings as Readings
     from theodolite.core import Refusal as Refusal
     from theodolite.core import Spectrum as Spectrum
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     from theodolite.sources import CheckpointError as CheckpointError
     from theodolite.sources import Recorder as Recorder
     from theodolite.sources import open_checkpoint as open  # noqa: A004, F401
+    from theodolite.sources import open_features as open_features
+    from theodolite.sources import record_features as record  # noqa: F401
+    from theodolite.study import all_pairs as all_pairs
     from theodolite.study import compare as compare
     from theodolite.study import corpus as corpus
     from theodolite.study import track as track
@@ -38,29 +46,39 @@ if TYPE_CHECKING:
     from theodolite.surveys import Survey as Survey
     from theodolite.surveys import read_run as read_run
     from theodolite.surveys import survey as survey
+    from theodolite.updates import backward_compatibility as backward_compatibility
+    from theodolite.updates import update_compatibility as update_compatibility
     from theodolite.valuation import gradients as gradients
 
-_PACKAGES = ("act", "core", "delta", "generalization", "resample", "spectra", "testing")
+_PACKAGES = ("act", "core", "delta", "generalization", "resample", "similarity", "spectra", "testing", "updates")
 _NAMES = {
     "Checkpoint": ("sources", "Checkpoint"),
     "CheckpointError": ("sources", "CheckpointError"),
+    "Cloud": ("core", "Cloud"),
+    "CrossMoments": ("core", "CrossMoments"),
+    "Pair": ("core", "Pair"),
     "Readings": ("core", "Readings"),
     "Recorder": ("sources", "Recorder"),
     "Refusal": ("core", "Refusal"),
     "Spectrum": ("core", "Spectrum"),
     "Survey": ("surveys", "Survey"),
+    "backward_compatibility": ("updates", "backward_compatibility"),
+    "all_pairs": ("study", "all_pairs"),
     "compare": ("study", "compare"),
     "gradients": ("valuation", "gradients"),
     "generalization_metrics": ("generalization", "generalization_metrics"),
     "corpus": ("study", "corpus"),
     "measures": ("catalogue", "measures"),
     "open": ("sources", "open_checkpoint"),
+    "open_features": ("sources", "open_features"),
     "read_run": ("surveys", "read_run"),
+    "record": ("sources", "record_features"),
     "report": ("reports", "report"),
     "smoothed_accuracy": ("generalization", "smoothed_accuracy"),
     "survey": ("surveys", "survey"),
     "track": ("study", "track"),
     "transfer_hyperparameters": ("study", "transfer_hyperparameters"),
+    "update_compatibility": ("updates", "update_compatibility"),
     "width_transfer": ("study", "width_transfer"),
 }
 

@@ -17,6 +17,7 @@ from theodolite.cli.formula import plain
         (r"\sum_{j \le k} x_{row}", "Σ_(j ≤ k) x_row"),
         (r"\sqrt{\frac{1}{\sqrt{n}}}", "√(1 / √n)"),
         (r"A^{x+y}", "A^(x+y)"),
+        (r"\langle K, L \rangle / |N_x \cap N_y|", "⟨ K, L ⟩ / |Nₓ ∩ N_y|"),
         ("plain words", "plain words"),
     ],
 )

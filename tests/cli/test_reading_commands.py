@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from theodolite.catalogue import measures
-from theodolite.core import Outcome
+from theodolite.catalogue import family, measures
+from theodolite.core import Outcome, Pair, Spectrum
 from theodolite.core.bibliography import reference
 from theodolite.core.parameters import keywords
 from theodolite.resample import WRAPPERS
@@ -103,8 +103,9 @@ def test_explain_shows_everything_that_a_measure_says_of_itself(cli, name):
         assert promise.unit in line
     for parameter in keywords(measure):
         assert re.search(rf"^ +{parameter} ", ran.out, re.MULTILINE)
-    assert f"theodolite survey model.safetensors -m {name}" in ran.out
-    assert f"td.spectra.{name}(" in ran.out
+    command = {(Spectrum,): "survey model.safetensors", (Pair,): "similarity a.npz b.npz"}.get(measure.traits.views)
+    assert command is None or f"theodolite {command} -m {name}" in ran.out
+    assert f"td.{family(measure)}.{name}(" in ran.out
     assert reference(measure.traits.cite).title in flat
     assert "\\" not in ran.out
     assert ":math:" not in ran.out
@@ -131,7 +132,8 @@ def test_explain_tells_what_goes_around_a_measure(cli, checkpoint, name):
     summary = inspect.getdoc(WRAPPERS[name]).partition("\n\n")[0]
     assert summary in flat
     for parameter, given in keywords(WRAPPERS[name]).items():
-        assert re.search(rf"^ +{parameter} +{given.default} ", ran.out, re.MULTILINE)
+        default = given.default if isinstance(given.default, str) else json.dumps(given.default)
+        assert re.search(rf"^ +{parameter} +{re.escape(default)} ", ran.out, re.MULTILINE)
     assert "Notes" in ran.out
     assert ":math:" not in ran.out
     # What it says to type works.

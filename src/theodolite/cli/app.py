@@ -19,11 +19,14 @@ from theodolite.cli import (
     gradients,
     inspect,
     metrics,
+    record,
     report,
+    similarity,
     smooth,
     survey,
     track,
     transfer,
+    update_check,
     width,
 )
 from theodolite.cli import list as list_command
@@ -33,7 +36,7 @@ from theodolite.cli.exits import CommandError, Exit
 if TYPE_CHECKING:
     from types import ModuleType
 
-HELP = "Measure trained neural networks through their weights, and read the answer."
+HELP = "Measure trained neural networks, through their weights and what their layers give, and read the answer."
 
 EXAMPLES = """\
 Start here
@@ -53,7 +56,10 @@ _COMMANDS: tuple[tuple[str, Any, ModuleType], ...] = (
     ("track", track.track, track),
     ("smooth", smooth.smooth, smooth),
     ("allocate", allocate.allocate, allocate),
+    ("update-check", update_check.update_check, update_check),
     ("gradients", gradients.gradients, gradients),
+    ("record", record.record, record),
+    ("similarity", similarity.similarity, similarity),
     ("metrics", metrics.metrics, metrics),
     ("corpus", corpus.corpus, corpus),
     ("width", width.width, width),

@@ -93,7 +93,8 @@ def readable(text: str) -> Text:
     from rich.text import Text
 
     shown = Text()
-    text = re.sub(r"^\.\. math::\s*(.+)$", lambda m: f"    {plain(m[1])}", text, flags=re.MULTILINE)
+    displayed = re.compile(r"^\.\. math::\s*(.+(?:\n +\S.*)*)$", re.MULTILINE)  # perhaps of several lines
+    text = displayed.sub(lambda m: f"    {plain(' '.join(m[1].split()))}", text)
     text = re.sub(r"^\.\. (\[\w+\])", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"(\[\w+\])_", r"\1", text)
     joined = re.sub(r"(?<=\S)\n(?=[^\s>*\-\[])", " ", text)

@@ -59,8 +59,8 @@ class Network:
             If the function can't be found, or gives something else.
         """
         from theodolite.core import ParameterError
-        from theodolite.generalization.evaluation import check_module
         from theodolite.generalization.loading import load_factory
+        from theodolite.sources.running import check_module
 
         if self.model is None:
             return None

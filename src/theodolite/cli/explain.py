@@ -221,14 +221,28 @@ def _calls(where: Console, measure: Measure[..., Any]) -> None:
     from theodolite.catalogue import family
 
     name = measure.__name__
-    lines = [
-        f"theodolite survey model.safetensors -m {name}",
-        f"td.{family(measure)}.{name}(weights)   # an array, a Spectrum, or td.open(path)[tensor]",
-    ]
+    command, given, among = _looked_at(measure)
+    lines = [f"{command} -m {name}"] if command else []
+    lines.append(f"td.{family(measure)}.{name}({given})   # {among}")
     for parameter, value in _other_values(measure):
-        lines.insert(1, f"theodolite survey model.safetensors -m '{name}[{parameter}={_literal(value)}]'")
-        lines.append(f"td.{family(measure)}.{name}(weights, {parameter}={value!r})")
+        if command:
+            lines.insert(1, f"{command} -m '{name}[{parameter}={_literal(value)}]'")
+        lines.append(f"td.{family(measure)}.{name}({given}, {parameter}={value!r})")
     _shown_calls(where, lines)
+
+
+def _looked_at(measure: Measure[..., Any]) -> tuple[str, str, str]:
+    """Say which command asks a measure, if one does, what it is given, and what that may be."""
+    from theodolite.core import Pair, Spectrum
+
+    views = measure.traits.views
+    if views == (Spectrum,):
+        return "theodolite survey model.safetensors", "weights", "an array, a Spectrum, or td.open(path)[tensor]"
+    if views == (Pair,):
+        return "theodolite similarity a.npz b.npz", "x, y", "arrays of rows x features, clouds, or one Pair"
+    if measure.traits.variadic:
+        return "", "x, y, z", "any number of arrays of rows x features, or clouds"
+    return "", "x, y", "arrays, or one view of both"
 
 
 def _shown_calls(where: Console, lines: list[str]) -> None:

@@ -12,6 +12,7 @@ _SIGNS = {
     "sum": "Σ", "prod": "∏", "int": "∫", "infty": "∞", "partial": "∂", "propto": "∝", "approx": "≈", "sim": "~",
     "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "ll": "≪", "gg": "≫", "in": "∈",
     "times": "×", "cdot": "·", "pm": "±", "to": "→", "mid": "|", "dots": "…", "ldots": "…", "cdots": "⋯", "top": "ᵀ",
+    "langle": "⟨", "rangle": "⟩", "cap": "∩", "cup": "∪", "circ": "∘", "sin": "sin", "cos": "cos", "prime": "′",
     "quad": "  ", "qquad": "    ", "left": "", "right": "", "sqrt": "√", "|": "‖", ",": " ", ";": " ", "!": "",
     "{": "{", "}": "}",
 }  # fmt: skip

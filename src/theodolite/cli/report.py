@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from theodolite.core import Readings
+    from theodolite.study import AllPairs
 
 USAGE = "theodolite report RUN... [OPTIONS]"
 EXAMPLES = """\
@@ -27,7 +28,9 @@ _BY_SUFFIX: dict[str, Format] = {".html": "html", ".htm": "html", ".md": "md", "
 
 
 def report(
-    *runs: Annotated[str, Parameter(name="RUN", required=True, help="Run folders, as theodolite survey makes them.")],
+    *runs: Annotated[
+        str, Parameter(name="RUN", required=True, help="Run folders, as theodolite survey and similarity make them.")
+    ],
     output: Annotated[
         Path | None,
         Parameter(
@@ -62,18 +65,35 @@ def report(
         If the file can't be written.
     """  # noqa: DOC502 - raised by what is called
     from theodolite.cli.display import machine_lines, say_path, stdout
-    from theodolite.reports import report as write
+    from theodolite.reports import report as survey_report
+    from theodolite.reports import similarity_report
 
     chosen: Format = format or ("html" if output is None else format_of(output))
     readings = read_runs(runs)
+    pairs = _of_pairs(readings)
+
+    def made(path: Path | None) -> Any:
+        # The readings of clouds against clouds are no survey of weights, and have a page of their own.
+        write: Any = survey_report if pairs is None else similarity_report
+        return write(readings if pairs is None else pairs, path, format=chosen)
+
     if output is not None and str(output) == "-":
-        machine_lines([str(write(readings, format=chosen)).rstrip("\n")])
+        machine_lines([str(made(None)).rstrip("\n")])
         return 0
     target = output or (Path(runs[0]) if len(runs) == 1 else Path()) / f"report.{chosen}"
     with writing(target):
-        write(readings, target, format=chosen)
+        made(target)
     say_path(stdout(), "Report", target)
     return 0
+
+
+def _of_pairs(readings: Readings) -> AllPairs | None:
+    """Take up a run over all pairs of clouds; None where weights were surveyed."""
+    from theodolite.study import all_pairs_of
+
+    if not any(row.against for row in readings.rows) or any(not row.against for row in readings.rows):
+        return None
+    return all_pairs_of(readings)
 
 
 @contextmanager

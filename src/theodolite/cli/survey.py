@@ -102,6 +102,7 @@ class What:
         """
         from theodolite.cli.exits import CommandError
         from theodolite.surveys import Survey
+        from theodolite.surveys.run import check_measures
 
         overrides: dict[str, Any] = {
             name: getattr(self, name)
@@ -110,17 +111,19 @@ class What:
         }
         chosen = [*([self.preset] if self.preset else []), *self.measure]
         try:
-            if self.config is None:
-                return Survey.of(chosen or "standard", **overrides)
-            described = Survey.from_toml(self.config)
-            if chosen:
-                overrides["measures"] = Survey.of(chosen).measures
-            return Survey.of(described, **overrides)
+            described: Any = chosen or "standard"
+            if self.config is not None:
+                described = Survey.from_toml(self.config)
+                if chosen:
+                    overrides["measures"] = Survey.of(chosen).measures
+            made = Survey.of(described, **overrides)
+            check_measures(made)
         except OSError as error:
             raise CommandError(f"{self.config} can't be read: {error.strerror or error}.", "Check --config.") from error
         except ValueError as error:
             remedy = "All measures: theodolite list. One of them: theodolite explain NAME"
             raise CommandError(str(error), remedy) from error
+        return made
 
 
 @Parameter(name="*", group=_HOW)
