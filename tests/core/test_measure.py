@@ -117,11 +117,11 @@ def test_what_the_view_lacks_is_refused_with_the_outcome():
         corner(Spectrum.from_eigenvalues(np.ones(3), shape=(3, 5)))
     assert caught.value.outcome is Outcome.NEEDS_MATRIX
 
-    @measure(cite="x", needs="neighbours")
+    @measure(cite="x", needs="orbits")
     def lost(spectrum: Spectrum, /) -> Free:
         return spectrum
 
-    with pytest.raises(TypeError, match=r"^lost: needs: 'neighbours' is nothing that a view can have"):
+    with pytest.raises(TypeError, match=r"^lost: needs: 'orbits' is nothing that a view can have"):
         lost(np.eye(2))
 
 

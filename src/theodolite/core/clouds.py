@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import array_api_compat as compat
 import numpy as np
-from numpy.typing import NDArray
 
 from theodolite.core.arrays import Array, is_array, namespace, to_numpy
 from theodolite.core.fingerprint import digest, fingerprint
 from theodolite.core.outcomes import Outcome, Refusal
+from theodolite.core.points import check_points
+from theodolite.core.remembered import Followed, Order
+from theodolite.core.surroundings import Surrounded
 from theodolite.core.traits import Move
-from theodolite.core.views import View
+from theodolite.numerics.neighbours import Neighbours
 
 T = TypeVar("T")
-Order: TypeAlias = NDArray[np.integer[Any]]
 
 SMALLEST, LARGEST = 1e-70, 1e70
 """Range of the largest deviation from the mean in which fourth powers and their sums stay in that of float64."""
@@ -26,7 +27,7 @@ _IN_ANY_ORDER, _WITH_THE_ROWS = object(), object()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Cloud(View):
+class Cloud(Surrounded):
     """Points in a space of features: one row for each stimulus, one column for each unit.
 
     Parameters
@@ -36,6 +37,8 @@ class Cloud(View):
         features). They are upcast to float64.
     moments : tuple of (int, array, array), optional
         Count, mean and scatter where there are no rows; use `Cloud.from_moments`.
+    known : Neighbours, optional
+        Distances to nearest neighbours where there are no rows; use `Cloud.from_neighbours`.
 
     Attributes
     ----------
@@ -57,12 +60,13 @@ class Cloud(View):
 
     points: Any = None
     moments: tuple[int, Any, Any] | None = None
+    known: Neighbours | None = None
 
     moves: ClassVar[tuple[Move, ...]] = ("scale", "translation", "rotation", "permutation", "order")
 
     def __post_init__(self) -> None:
-        if self.moments is None:
-            _check_points(self.points, "points")
+        if self.moments is None and self.known is None:
+            check_points(self.points, "points")
 
     @classmethod
     def from_moments(cls, count: int, mean: Array, scatter: Array) -> Cloud:
@@ -85,6 +89,22 @@ class Cloud(View):
         return cls(None, (count, mean, scatter))
 
     @classmethod
+    def from_neighbours(cls, known: Neighbours) -> Cloud:
+        """Look at a cloud of which only the distances to nearest neighbours are known.
+
+        Parameters
+        ----------
+        known : Neighbours
+            Found elsewhere, or drawn from a law.
+
+        Returns
+        -------
+        Cloud
+            A view that has `neighbours`, neither `rows` nor `moments`.
+        """
+        return cls(None, None, known)
+
+    @classmethod
     def coerce(cls, target: Any, *, name: str = "points") -> Cloud:
         """Make a cloud of an array of rows, of stored features, or of a cloud.
 
@@ -105,22 +125,28 @@ class Cloud(View):
             return target
         if not is_array(target) and callable(getattr(target, "cloud", None)):
             return cls.coerce(target.cloud(), name=name)
-        _check_points(target, name)
+        check_points(target, name)
         return cls(target)
 
     @property
     def has(self) -> frozenset[str]:
         """What this view can give."""
-        return frozenset({"moments"} if self.moments is not None else {"moments", "rows"})
+        if self.known is not None:
+            return frozenset({"neighbours"})
+        return frozenset({"moments"} if self.moments is not None else {"moments", "rows", "neighbours"})
 
     @property
     def count(self) -> int:
         """How many rows there are."""
+        if self.known is not None:
+            return self.known.distinct.rows
         return int(self.points.shape[0]) if self.moments is None else self.moments[0]
 
     @property
     def width(self) -> int:
-        """How many features there are."""
+        """How many features there are; refused where only distances are known."""
+        if self.known is not None:
+            self.require(["rows"])
         return int(self.points.shape[1]) if self.moments is None else int(self.moments[1].shape[0])
 
     @property
@@ -241,7 +267,7 @@ class Cloud(View):
         object
             What `compute` gave the first time, in the order of these rows.
         """
-        known: _Followed = self.once((_WITH_THE_ROWS, key), lambda: _Followed(compute(), moved))
+        known: Followed = self.once((_WITH_THE_ROWS, key), lambda: Followed(compute(), moved))
         return cast("T", known.here())
 
     def reordered(self, order: Array) -> Cloud:
@@ -306,42 +332,15 @@ class Cloud(View):
         bytes
             32 bytes of SHA-256.
         """
+        if self.known is not None:
+            return bytes.fromhex(digest(fingerprint(self.known.distances), fingerprint(self.known.indices)))
         if self.moments is None:
             return fingerprint(self.points)
         count, mean, scatter = self.moments
         return bytes.fromhex(digest(str(count), fingerprint(mean), fingerprint(scatter)))
 
     def __repr__(self) -> str:
+        if self.known is not None:
+            return f"Cloud({self.count} rows, {self.known.k} neighbours of each only)"
         what = "" if self.moments is None else ", moments only"
         return f"Cloud({self.count} rows x {self.width} features{what})"
-
-
-class _Followed:
-    """Something that follows the rows, moved when it is first asked for."""
-
-    def __init__(self, value: Any, moved: Callable[[Any, Order], Any], order: Order | None = None) -> None:
-        self._value, self._moved, self._order = value, moved, order
-
-    def here(self) -> Any:
-        if self._order is not None:
-            self._value, self._order = self._moved(self._value, self._order), None
-        return self._value
-
-    def behind(self, order: Order) -> _Followed:
-        return _Followed(self._value, self._moved, order if self._order is None else self._order[order])
-
-
-def _check_points(target: Any, name: str) -> None:
-    sliceable = all(hasattr(target, attribute) for attribute in ("shape", "dtype", "ndim", "__getitem__"))
-    if not (is_array(target) or sliceable):
-        raise TypeError(
-            f"{name}: expected a 2-D array (rows x features) or a Cloud, got {type(target).__name__}; "
-            "use numpy.asarray(...)"
-        )
-    shape = tuple(int(side) for side in target.shape)
-    if len(shape) != 2:
-        raise ValueError(f"{name}: expected a 2-D array (rows x features), got shape {shape}; flatten the other axes")
-    if 0 in shape:
-        raise Refusal(Outcome.EMPTY, f"shape {shape}")
-    if not str(target.dtype).rsplit(".", maxsplit=1)[-1].startswith(("float", "bfloat")):
-        raise TypeError(f"{name}: expected real floating-point entries, got {target.dtype}; cast them first")

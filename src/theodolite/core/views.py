@@ -23,6 +23,8 @@ _NEEDS = {
     "singular_values": Outcome.NEEDS_MATRIX,
     "shape": Outcome.NEEDS_SHAPE,
     "rows": Outcome.NEEDS_ROWS,
+    "neighbours": Outcome.NEEDS_ROWS,
+    "moments": Outcome.NEEDS_ROWS,
 }
 
 

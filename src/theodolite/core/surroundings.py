@@ -1,0 +1,98 @@
+"""Points with what surrounds them: their neighbours, and how many lie within a distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.core.arrays import on_host
+from theodolite.core.outcomes import Outcome, Refusal
+from theodolite.core.views import View
+from theodolite.numerics.coincident import Distinct, NonFiniteRowsError, distinct_rows
+from theodolite.numerics.neighbours import Neighbours, ShortListsError, SpreadError, nearest_neighbours, range_counts
+
+
+class Surrounded(View):
+    """A view of points, or of what is known of their neighbours."""
+
+    points: Any
+    known: Neighbours | None
+
+    @property
+    def distinct(self) -> Distinct:
+        """Which rows are the same point; refused where the view has no neighbours, or rows that are not finite."""
+        return self.once("distinct", self._distinct)
+
+    def _distinct(self) -> Distinct:
+        self.require(["neighbours"])
+        if self.known is not None:
+            return self.known.distinct
+        try:
+            return distinct_rows(on_host(self.points))
+        except NonFiniteRowsError as error:
+            raise Refusal(Outcome.NOT_FINITE_ROWS, str(error)) from None
+
+    def neighbours(self, k: int) -> Neighbours:
+        """Find the k nearest neighbours of every distinct point.
+
+        The largest k that was asked for is computed, and cut where fewer are wanted, so that measures share one pass;
+        ask for the largest first.
+
+        Parameters
+        ----------
+        k : int
+            How many neighbours, 1 or more.
+
+        Returns
+        -------
+        Neighbours
+            Distances and indices, exact.
+
+        Raises
+        ------
+        Refusal
+            If there are not more than k distinct points, if rows are not finite, or if there are only moments.
+        """
+        count = self.distinct.count
+        if k >= count:
+            raise Refusal(Outcome.TOO_FEW_POINTS, f"{count} distinct points, k = {k}")
+        known: Neighbours | None = self._derived.get("neighbours", self.known)
+        if known is None or (known.k < k and self.known is None):
+            try:
+                known = nearest_neighbours(on_host(self.points), k, distinct=self.distinct)
+            except SpreadError as error:
+                raise Refusal(Outcome.OUT_OF_RANGE, str(error)) from None
+            self._derived["neighbours"] = known
+        return known.nearest(k)
+
+    def range_counts(self, radii: Any, *, inclusive: bool = False) -> NDArray[np.int64]:
+        """Count how many other distinct points lie within radii of each.
+
+        Where the neighbours that are known already reach a radius, their lists are read; points are looked at only
+        beyond.
+
+        Parameters
+        ----------
+        radii : float or ndarray, shape (points,) or (points, radii)
+            One radius for all distinct points, one for each, or several for each.
+        inclusive : bool
+            Count points that lie at the radius itself.
+
+        Returns
+        -------
+        ndarray of int, shape (points,) or (points, radii)
+            The counts, exact.
+
+        Raises
+        ------
+        Refusal
+            If only neighbours are known and don't reach, or what `neighbours` refuses.
+        """
+        known = self._derived.get("neighbours", self.known)
+        known = self.neighbours(1) if known is None else known
+        try:
+            return range_counts(known, radii, points=on_host(self.points), inclusive=inclusive)
+        except ShortListsError as error:
+            raise Refusal(Outcome.NEEDS_ROWS, str(error)) from None
