@@ -9,7 +9,7 @@ from typing import Any
 from theodolite.core.measure import Measure
 from theodolite.core.names import closest
 
-FAMILIES = ("spectra", "similarity")
+FAMILIES = ("spectra", "similarity", "dimension")
 """Packages whose public names are measures; a measure exists by standing in one of them."""
 
 

@@ -18,6 +18,10 @@ FOLDER = Path(__file__).resolve().parent
 TOLERANCE = 1e-9
 
 
+LABELLED = ("coding_rate", "diffusion_spectral_information", "inductive_bias_complexity", "label_sharpness")
+"""Measures of a cloud that take a label for each row."""
+
+
 def matrices() -> dict[str, np.ndarray]:
     """Matrices made by arithmetic alone, so that no random generator can change them."""
     rows, columns = np.arange(1.0, 49.0)[:, None], np.arange(1.0, 33.0)[None, :]
@@ -44,6 +48,10 @@ def arguments(measure: Any) -> dict[str, tuple[np.ndarray, ...]]:
     view, many = measure.traits.views[0].__name__, measure.traits.variadic
     if view == "Spectrum":
         return {case: (matrix,) for case, matrix in matrices().items()}
+    if measure.__name__ in LABELLED:
+        return {case: (x, np.arange(x.shape[0]) % 3) for case, (x, *_) in clouds().items()}
+    if measure.__name__ == "exact_inductive_bias":
+        return {case: (x[:-4], x[-4:], y[:, 0]) for case, (x, y, *_) in clouds().items()}
     if view in {"Pair", "Cloud"}:
         taken = 3 if many else {"Pair": 2, "Cloud": 1}[view]
         return {case: given[:taken] for case, given in clouds().items()}

@@ -18,6 +18,7 @@ from theodolite.testing.planted import with_eigenvalues as with_eigenvalues
 from theodolite.testing.planted_clouds import correlated as correlated
 from theodolite.testing.planted_clouds import rotated_copy as rotated_copy
 from theodolite.testing.planted_clouds import shared_latent as shared_latent
+from theodolite.testing.planted_neighbours import poisson_neighbours as poisson_neighbours
 from theodolite.testing.specimens import Specimens as Specimens
 from theodolite.testing.subject import Check as Check
 from theodolite.testing.suite import check_measure as check_measure

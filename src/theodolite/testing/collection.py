@@ -12,7 +12,9 @@ from theodolite.core.pairs import Pair
 from theodolite.core.views import Spectrum, View
 from theodolite.testing.clouds import cloud_specimens, pair_specimens, several_specimens
 from theodolite.testing.feature_maps import map_specimens
+from theodolite.testing.labelled import labelled_specimens
 from theodolite.testing.matrices import spectrum_specimens
+from theodolite.testing.regressions import regression_specimens
 from theodolite.testing.specimens import Specimens
 
 Maker = Callable[[], Specimens]
@@ -26,7 +28,14 @@ OF_VIEWS: dict[tuple[tuple[type[View], ...], bool], Maker] = {
 }
 """Makers of specimens by the views of a measure's positional arguments, and whether there may be any number of them."""
 
-OF_MEASURES: dict[str, Maker] = {}
+OF_MEASURES: dict[str, Maker] = {
+    "class_separability": labelled_specimens,
+    "coding_rate": labelled_specimens,
+    "diffusion_spectral_information": labelled_specimens,
+    "exact_inductive_bias": regression_specimens,
+    "inductive_bias_complexity": labelled_specimens,
+    "label_sharpness": labelled_specimens,
+}
 """Makers of specimens for measures of theodolite that take other data than their view does in general, by name."""
 
 

@@ -1,0 +1,87 @@
+"""correlation_dimension: the dimension from how the number of near pairs grows with the distance."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist, squareform
+
+from theodolite.core import Cloud, Outcome, ParameterError, Refusal
+from theodolite.dimension import correlation_dimension
+
+
+@pytest.mark.parametrize("dimension", [1, 2.5, 7.5, 20])
+@pytest.mark.parametrize(("k", "start"), [(20, 10), (12, 2), (30, 29)])
+def test_of_the_poisson_law(poisson, k, start, dimension):
+    found = correlation_dimension(poisson(dimension), k=k, start=start)
+    error = float(found.intervals["dimension"].se)
+    assert 0 < error < 0.05 * dimension * (6 if start == 29 else 1)
+    assert abs(float(found.dimension) - dimension) < 3 * error
+    assert float(found.goodness_of_fit) < 0.01
+
+
+@pytest.mark.shared
+def test_against_scikit_dimension(agrees):
+    assert agrees(correlation_dimension, "skdim.CorrInt(10,20)", but=("hyperBall d5 n2000 in R10",)) == 5
+
+
+@pytest.mark.shared
+def test_a_pair_at_the_radius_is_not_within(known):
+    """Where scikit-dimension's distances, by products, put the pair that the radius is the distance of within it."""
+    cloud, given = known["hyperBall d5 n2000 in R10"]
+    found = correlation_dimension(cloud)
+    inner, outer = found.extra["counts"][:, [0, -1]].sum(axis=0)
+    reach = np.log(outer / inner) / float(found.dimension)
+    assert np.log((outer + 2) / inner) / reach == pytest.approx(given["skdim.CorrInt(10,20)"], rel=1e-9)
+
+
+def test_against_all_pairs():
+    rows = np.random.default_rng(0).standard_normal((180, 3)) * np.linspace(0.1, 2, 180)[:, None]
+    apart = squareform(pdist(rows))
+    lists = np.sort(apart, axis=1)
+    small, large = np.median(lists[:, 5]), np.median(lists[:, 12])
+    inner, outer = ((apart > 0) & (apart < small)).astype(float), ((apart > 0) & (apart < large)).astype(float)
+    found = correlation_dimension(rows, k=12, start=5)
+    expected = np.log(outer.sum() / inner.sum()) / np.log(large / small)
+    assert float(found.dimension) == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_array_equal(found.extra["counts"][:, [0, -1]], np.stack([inner.sum(1), outer.sum(1)], 1))
+    assert float(found.pairs) == outer.sum() / 2
+    # The variance of a U-statistic, from all pairs of pairs that share a point.
+    pairs = outer / outer.sum() - inner / inner.sum()
+    squares = (pairs**2).sum()
+    shared = (pairs.sum(1) ** 2).sum() - squares
+    assert shared > 0
+    error = np.sqrt(4 * shared + 2 * squares) / np.log(large / small)
+    assert float(found.intervals["dimension"].se) == pytest.approx(error, rel=1e-10)
+
+
+def test_the_slopes_in_between_make_up_the_whole():
+    found = correlation_dimension(np.random.default_rng(1).random((300, 4)))
+    assert found.extra["dimensions"].shape == found.extra["radii"].shape == found.extra["standard_errors"].shape == (4,)
+    assert found.extra["dimensions"].mean() == pytest.approx(float(found.dimension), rel=1e-12)
+
+
+def test_intervals_cover(covers):
+    covers(correlation_dimension, k=10, start=5)
+
+
+def test_the_fit_is_bad_where_the_slope_bends():
+    rng = np.random.default_rng(2)
+    line = np.pad(rng.random((2000, 1)), ((0, 0), (0, 2))) + 0.001 * rng.standard_normal((2000, 3))
+    bent = correlation_dimension(line, k=80, start=1)
+    straight = correlation_dimension(np.random.default_rng(3).random((2000, 2)), k=80, start=1)
+    assert float(bent.goodness_of_fit) > 3 * float(straight.goodness_of_fit)
+    assert bent.extra["dimensions"][0] > 1.5 * bent.extra["dimensions"][-1]
+
+
+def test_bad_parameters_and_equal_radii_are_refused():
+    with pytest.raises(ParameterError, match="start"):
+        correlation_dimension(np.random.default_rng(4).random((40, 2)), k=5, start=5)
+    with pytest.raises(Refusal) as refused:
+        correlation_dimension(np.eye(30))
+    assert refused.value.outcome is Outcome.EQUAL_DISTANCES
+
+
+def test_known_neighbours_that_do_not_reach_are_refused():
+    near = Cloud(np.random.default_rng(5).random((200, 2))).neighbours(20)
+    with pytest.raises(Refusal) as refused:
+        correlation_dimension(Cloud.from_neighbours(near))
+    assert refused.value.outcome is Outcome.NEEDS_ROWS

@@ -1,0 +1,94 @@
+"""decimation: the dimension of random parts."""
+
+import numpy as np
+import pytest
+
+from theodolite.core import Outcome, Refusal
+from theodolite.dimension import decimation, two_nn
+from theodolite.numerics.decimation import parts, random_halves
+from theodolite.numerics.neighbours import nearest_neighbours
+from theodolite.numerics.ratio_dimension import two_nn_fit
+from theodolite.testing import poisson_neighbours
+
+
+@pytest.mark.parametrize("dimension", [1, 2.5, 7.5, 20])
+@pytest.mark.parametrize("halvings", [1, 2])
+def test_parts_of_the_poisson_law_follow_it(halvings, dimension):
+    # Of the neighbours of a point each is in its part or not, as by a coin: here the coins are tossed for each anew.
+    near = poisson_neighbours(20_000, 64, dimension, rng=int(10 * dimension))
+    alike = np.random.default_rng(1).random(near.distances.shape) < 0.5**halvings
+    first = np.argsort(~alike, axis=1, kind="stable")[:, :2]
+    assert alike.sum(axis=1).min() >= 2
+    distances = np.take_along_axis(near.distances, first, axis=1)
+    found = two_nn_fit(np.log(distances[:, 1] / distances[:, 0]), "linear", 0.1)
+    assert abs(found.dimension - dimension) < 3 * found.independent_error
+
+
+def test_the_whole_is_two_nn():
+    rows = np.random.default_rng(0).random((200, 4))
+    for fit in ("linear", "ml", "censored"):
+        one, other = decimation(rows, halvings=0, fit=fit), two_nn(rows, fit=fit)
+        assert float(one.dimension) == pytest.approx(float(other.dimension), rel=1e-12)
+        assert float(one.goodness_of_fit) == pytest.approx(float(other.goodness_of_fit), rel=1e-12)
+        ours, theirs = (found.intervals["dimension"].se for found in (one, other))
+        assert float(ours) == pytest.approx(float(theirs), rel=1e-12)
+
+
+def test_parts_have_the_neighbours_of_their_own():
+    rows = np.random.default_rng(0).random((300, 3))
+    known = nearest_neighbours(rows, 24)
+    listed = set()
+    for halvings in (1, 3, 4):
+        labels = random_halves(300, halvings, np.random.default_rng(5))
+        assert np.bincount(labels).max() - np.bincount(labels).min() <= 1
+        for label, part in enumerate(parts(rows, known, labels, 3)):
+            np.testing.assert_array_equal(part.members, np.flatnonzero(labels == label))
+            own = nearest_neighbours(rows[part.members], 3)
+            np.testing.assert_allclose(part.distances, own.distances, rtol=1e-12)
+            np.testing.assert_array_equal(part.indices, own.indices)
+            listed.add(part.listed)
+    assert listed == {True, False}
+
+
+def test_halves_are_halved_again():
+    once, twice = (random_halves(100, s, np.random.default_rng(2)) for s in (1, 2))
+    np.testing.assert_array_equal(twice % 2, once)
+
+
+def test_by_hand():
+    rows = np.random.default_rng(0).random((90, 3))
+    found = decimation(rows, halvings=1, fit="ml", rng=4)
+    labels = random_halves(90, 1, np.random.default_rng(int(np.random.default_rng(4).integers(2**63))))
+    halves = [float(two_nn(rows[labels == label], fit="ml").dimension) for label in (0, 1)]
+    assert float(found.dimension) == pytest.approx(np.mean(halves), rel=1e-12)
+    assert found.extra["sizes"].tolist() == [90, 45, 22]
+    assert (np.diff(found.extra["radii"]) > 0).all()
+
+
+def test_intervals_cover(covers):
+    covers(decimation, halvings=1, fit="ml")
+
+
+def test_noise_has_no_plateau():
+    rng = np.random.default_rng(0)
+    sheet = np.pad(rng.random((1500, 2)), ((0, 0), (0, 6)))
+    assert float(decimation(sheet).plateau) >= 5
+    noisy = decimation(sheet + 0.02 * rng.standard_normal(sheet.shape))
+    assert noisy.extra["dimensions"][0] > 1.5 * noisy.extra["dimensions"][-1]
+
+
+def test_small_parts_and_equal_distances_are_refused():
+    rows = np.random.default_rng(0).random((70, 3))
+    assert float(decimation(rows).points) == 70
+    with pytest.raises(Refusal) as refused:
+        decimation(rows, halvings=3)
+    assert refused.value.outcome is Outcome.FEWER_ROWS_THAN_NEEDED
+    with pytest.raises(Refusal) as refused:
+        decimation(np.eye(70))
+    assert refused.value.outcome is Outcome.EQUAL_DISTANCES
+
+
+def test_the_seed_deals_the_points_out():
+    rows = np.random.default_rng(0).random((200, 3))
+    assert float(decimation(rows).dimension) == float(decimation(rows, rng=0).dimension)
+    assert float(decimation(rows, rng=1).dimension) != float(decimation(rows).dimension)

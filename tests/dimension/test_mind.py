@@ -1,0 +1,60 @@
+"""mind: the dimension from the nearest of k + 1 neighbours."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from theodolite.core import Cloud, Outcome, Refusal
+from theodolite.dimension import mind, two_nn
+from theodolite.testing import poisson_neighbours
+
+
+@pytest.mark.parametrize("dimension", [1, 2.5, 7.5, 20])
+@pytest.mark.parametrize("k", [1, 10, 20, 63])
+def test_of_the_poisson_law(holds, k, dimension):
+    holds(mind, dimension, k=k)
+
+
+@pytest.mark.shared
+def test_against_scikit_dimension(agrees, known):
+    # It stops at its integer start where it starts from 2.
+    stuck = ("swiss_roll n2000",)
+    names = tuple(f"skdim.MiND_MLk(k=20,D={widest})" for widest in (10, 30, 60))
+    assert agrees(mind, *names, "MiND_MLk D100", but=stuck, k=20) == 6
+    cloud, given = known["swiss_roll n2000"]
+    assert given["skdim.MiND_MLk(k=20,D=10)"] == 2.0
+    assert float(mind(cloud, k=20).dimension) == pytest.approx(1.9484, abs=1e-4)
+    integers = tuple(f"skdim.MiND_MLi(k=20,D={widest})" for widest in (10, 30, 60))
+    assert agrees(mind, *integers, k=20, values="integer") == 6
+
+
+@pytest.mark.parametrize("dimension", [0.6, 1.4, 1.6, 3.5, 12.5])
+def test_the_likelihood_is_highest_there(dimension):
+    near = poisson_neighbours(200, 11, dimension, rng=3)
+    rho = near.distances[:, 0] / near.distances[:, 10]
+
+    def less(d):
+        return -(200 * np.log(10 * d) + (d - 1) * np.log(rho).sum() + 9 * np.log1p(-(rho**d)).sum())
+
+    cloud = Cloud.from_neighbours(near)
+    best = minimize_scalar(less, bounds=(0.2, 40), method="bounded", options={"xatol": 1e-9}).x
+    assert float(mind(cloud).dimension) == pytest.approx(best, rel=1e-6)
+    integer = min(range(1, 41), key=less)
+    assert float(mind(cloud, values="integer").dimension) == integer
+
+
+def test_two_neighbours_are_two_nn():
+    rows = np.random.default_rng(0).random((70, 3))
+    assert float(mind(rows, k=1).dimension) == pytest.approx(
+        float(two_nn(rows, fit="ml").dimension) * 70 / 69, rel=1e-12
+    )
+
+
+def test_intervals_cover(covers):
+    covers(mind, k=10)
+
+
+def test_equal_distances_are_refused():
+    with pytest.raises(Refusal) as refused:
+        mind(np.eye(25))
+    assert refused.value.outcome is Outcome.EQUAL_DISTANCES
