@@ -1,4 +1,4 @@
-"""PairEstimator: scikit-learn's own checks, and alignments against SciPy and closed forms."""
+"""Estimators: scikit-learn's own checks, measures against direct calls, alignments against SciPy and closed forms."""
 
 import pickle
 from functools import partial
@@ -15,8 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from theodolite.adapters.sklearn import PairEstimator
+from theodolite.adapters.sklearn import MeasureEstimator, PairEstimator
 from theodolite.core import Outcome, ParameterError, Refusal
+from theodolite.dimension import coding_rate, gride, label_sharpness, mle, two_nn
 from theodolite.similarity import angular_procrustes, barycentre, cca, cka, procrustes, shape_distance
 from theodolite.spectra import stable_rank
 
@@ -58,7 +59,7 @@ WITH_MEASURE = PairEstimator("none", measure=cka)
 
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    estimator_checks_generator(WITH_MEASURE, expected_failed_checks=expected_to_fail(WITH_MEASURE), mark="xfail"),
+    [*estimator_checks_generator(WITH_MEASURE, expected_failed_checks=expected_to_fail(WITH_MEASURE), mark="xfail")],
     ids=named,
 )
 def test_what_scikit_learn_asks_of_an_estimator_that_scores_a_measure(estimator, check):
@@ -203,3 +204,82 @@ def test_without_alignment_features_must_correspond_to_be_compared():
     assert PairEstimator("none").fit(x, x).score(x, x) == 1
     with pytest.raises(Refusal, match=r"^cka: All rows of a cloud are the same"):
         PairEstimator("none", measure=cka).fit(x, y).score(x, np.ones_like(y))
+
+
+MEASURING = (
+    MeasureEstimator(),
+    MeasureEstimator(partial(mle, k=4)),
+    MeasureEstimator(two_nn, field="ties"),
+    MeasureEstimator(label_sharpness, field="sharpness"),
+)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [pair for estimator in MEASURING for pair in estimator_checks_generator(estimator)],
+    ids=named,
+)
+def test_what_scikit_learn_asks_of_measures(estimator, check):
+    check(estimator)
+
+
+def test_measures_what_a_direct_call_does():
+    x = gaussian(150, 6, 0)[:, :3] @ gaussian(3, 6, 1)
+    direct = mle(x, k=12)
+    fitted = MeasureEstimator(partial(mle, k=12)).fit(x)
+    interval = direct.intervals["dimension"]
+    assert fitted.value_ == fitted.dimension_ == float(direct.dimension)
+    assert fitted.interval_ == (float(interval.low), float(interval.high))
+    np.testing.assert_array_equal(fitted.result_.extra["pointwise"], direct.extra["pointwise"])
+    assert MeasureEstimator().fit(x).dimension_ == float(two_nn(x).dimension)
+    ties = MeasureEstimator(two_nn, field="ties").fit(x)
+    assert (ties.value_, ties.interval_, hasattr(ties, "dimension_")) == (0.0, None, False)
+    assert not hasattr(fitted.set_params(measure=two_nn, field="ties").fit(x), "dimension_")
+
+
+def test_stands_between_the_steps_of_a_pipeline_and_changes_nothing():
+    x, y = clouds()
+    piped = make_pipeline(StandardScaler(), MeasureEstimator(gride), Ridge()).fit(x, y)
+    scaled = StandardScaler().fit_transform(x)
+    assert piped[1].dimension_ == float(gride(scaled).dimension)
+    np.testing.assert_array_equal(piped.predict(x), make_pipeline(StandardScaler(), Ridge()).fit(x, y).predict(x))
+    assert piped[:2].get_feature_names_out().tolist() == [f"x{place}" for place in range(6)]
+    again = pickle.loads(pickle.dumps(piped[1]))
+    assert again.dimension_ == piped[1].dimension_
+    assert clone(piped[1]).measure is gride
+
+
+def test_labels_go_to_measures_that_look_at_them():
+    x = gaussian(60, 4, 0)
+    labels = (x[:, 0] > 0).astype(float)
+    fitted = MeasureEstimator(label_sharpness, field="sharpness").fit(x, labels)
+    assert fitted.value_ == float(label_sharpness(x, labels).sharpness)
+    words = np.where(labels, "up", "down").astype(object)
+    assert MeasureEstimator(label_sharpness, field="sharpness").fit(x, words).value_ == fitted.value_
+    reduced = MeasureEstimator(coding_rate, field="reduction").fit(x, labels)
+    assert reduced.value_ == float(coding_rate(x, labels).reduction)
+    assert MeasureEstimator(coding_rate, field="rate").fit(x).value_ == float(coding_rate(x).rate)
+    assert MeasureEstimator(label_sharpness).__sklearn_tags__().target_tags.required
+    assert not MeasureEstimator().__sklearn_tags__().target_tags.required
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        MeasureEstimator(label_sharpness, field="sharpness").fit(x)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        MeasureEstimator(label_sharpness, field="sharpness").fit(x, labels[:-1])
+
+
+def test_what_cannot_be_measured_is_refused():
+    with pytest.raises(Refusal) as refused:
+        MeasureEstimator().fit(np.ones((20, 3)))
+    assert refused.value.outcome is Outcome.TOO_FEW_POINTS
+    with pytest.raises(Refusal):
+        MeasureEstimator(coding_rate, field="reduction").fit(gaussian(20, 3, 0))
+    x = gaussian(30, 3, 0)
+    for wrong in (stable_rank, barycentre, cka, np.corrcoef):
+        with pytest.raises(ParameterError, match="expected a measure of one cloud"):
+            MeasureEstimator(wrong).fit(x)
+    with pytest.raises(ParameterError, match="field is 'dimensions'; did you mean 'dimension'"):
+        MeasureEstimator(field="dimensions").fit(x)
+    with pytest.raises(ParameterError, match="field: coding_rate gives rate, class_rate, reduction; choose one"):
+        MeasureEstimator(coding_rate).fit(x)
+    with pytest.raises(NotFittedError):
+        MeasureEstimator().transform(x)

@@ -23,6 +23,7 @@ COMMANDS = (
     "gradients",
     "record",
     "similarity",
+    "dimension",
     "metrics",
     "corpus",
     "width",

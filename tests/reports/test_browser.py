@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import theodolite as td
-from theodolite.reports import corpus_report, report, similarity_report, track_report, width_report
+from theodolite.reports import corpus_report, dimension_report, report, similarity_report, track_report, width_report
 
 pytestmark = pytest.mark.browser
 
@@ -370,5 +370,18 @@ def test_representations_are_drawn_without_any_network(browser, tmp_path):
     assert browser.ask(f"{cells}.filter(p => /of: l0; and: l2; cka: /.test(p.getAttribute('aria-label'))).length") >= 1
     assert browser.ask("document.querySelectorAll('#tree svg .mark-line path').length") == 5
     assert browser.ask("[...document.querySelectorAll('#points svg text')].map(t => t.textContent).includes('l2')")
+    assert browser.complaints == []
+    assert browser.fetched == []
+
+
+def test_dimensions_are_drawn_without_any_network(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    layers = {f"l{k}": rng.random((80, k)) @ rng.standard_normal((k, 6)) for k in (1, 2, 3)} | {"dead": np.ones((9, 2))}
+    found = td.dimensions({"net": layers}, measures=["two_nn", "gride"])
+    browser.open(dimension_report(found, tmp_path / "dimension.html"), charts=2)
+    assert browser.ask("document.querySelectorAll('#profile-0 svg .mark-symbol.role-mark path').length") == 6
+    assert browser.ask("document.querySelectorAll('#profile-0 svg .mark-rule.role-mark line').length") == 6
+    assert browser.ask("document.querySelectorAll('#curves-0 svg .mark-line path').length") == 3
+    assert browser.ask("[...document.querySelectorAll('#profile-0 svg text')].map(t => t.textContent).includes('dead')")
     assert browser.complaints == []
     assert browser.fetched == []

@@ -1,24 +1,146 @@
-"""Pairs of clouds in scikit-learn: an alignment that is fitted to some rows and scored on others."""
+"""Measures of clouds in scikit-learn: of one, on its way through a pipeline, and of two that are aligned."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin, TransformerMixin
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from theodolite.core import Missing, Outcome, Pair, ParameterError, Refusal, Result, closest
-from theodolite.core.results import number
+from theodolite.core import Cloud, Missing, Outcome, Pair, ParameterError, Refusal, Result, closest
+from theodolite.core.results import field_readings
 from theodolite.numerics.alignment import best_pairing, polar_factors
 
 Rows = NDArray[np.float64]
 
-__all__ = ["PairEstimator"]
+__all__ = ["MeasureEstimator", "PairEstimator"]
+
+
+class MeasureEstimator(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Measure a cloud of points, and pass it on as it is.
+
+    Parameters
+    ----------
+    measure : Measure or functools.partial, optional
+        A measure of one cloud; `theodolite.dimension.two_nn` where none is given. One that looks at labels gets `y`.
+    field : str, optional
+        Which of its numbers is `value_`; ``"dimension"`` where it gives one, for other measures of several to be named.
+
+    Attributes
+    ----------
+    result_ : Result, Estimate or number
+        All that the measure gave.
+    value_ : float
+        The number.
+    interval_ : tuple of float, or None
+        Both ends of its interval, where the measure knows one.
+    dimension_ : float
+        The number once more, where it is a dimension.
+    n_features_in_ : int
+        How many features X had.
+
+    Notes
+    -----
+    In a pipeline it measures what the steps before it give, and the steps after it see the same rows. There is no
+    `score`: more dimensions are neither better nor worse.
+
+    Examples
+    --------
+    >>> import functools
+    >>> import numpy as np
+    >>> import theodolite as td
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.pipeline import make_pipeline
+    >>> points = np.random.default_rng(0).standard_normal((500, 20))
+    >>> mle = functools.partial(td.dimension.mle, k=10)
+    >>> made = make_pipeline(PCA(3), MeasureEstimator(mle)).fit(points)
+    >>> round(made[-1].dimension_)
+    3
+    """
+
+    def __init__(self, measure: Any = None, *, field: str | None = None) -> None:
+        self.measure = measure
+        self.field = field
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Measure the rows.
+
+        Parameters
+        ----------
+        X : array of shape (rows, features)
+            The cloud.
+        y : array of shape (rows,), optional
+            Labels, for measures that look at them; else ignored.
+
+        Returns
+        -------
+        MeasureEstimator
+            Itself.
+
+        Raises
+        ------
+        ParameterError
+            If the measure is none of one cloud, or has no such field.
+        Refusal
+            If the measure declines.
+        """  # noqa: DOC502 - raised by what is called
+        measure, plain, field = self._asked()
+        if (y is not None and _takes_labels(plain)) or _needs_labels(plain):
+            rows, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+            type_of_target(labels, input_name="y", raise_unknown=True)
+            found = measure(rows, labels.astype(str) if labels.dtype == object else labels)
+        else:
+            found = measure(validate_data(self, X, dtype=np.float64, ensure_min_samples=2))
+        read = _read(found, plain, field)
+        self.result_ = found
+        self.value_ = read.value
+        self.interval_ = None if read.low is None else (read.low, read.high)
+        self.__dict__.pop("dimension_", None)  # of an earlier fit, with another field
+        if field == "dimension":
+            self.dimension_ = read.value
+        return self
+
+    def transform(self, X: ArrayLike) -> Rows:
+        """Pass rows on.
+
+        Parameters
+        ----------
+        X : array of shape (rows, features)
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (rows, features)
+            The same.
+        """
+        check_is_fitted(self)
+        rows: Rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return rows
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.measure is not None and _needs_labels(_bare(self.measure))
+        return tags
+
+    def _asked(self) -> tuple[Any, Any, str]:
+        from theodolite.dimension import two_nn
+
+        measure = two_nn if self.measure is None else self.measure
+        plain = _bare(measure)
+        traits = getattr(plain, "traits", None)
+        if traits is None or traits.views != (Cloud,) or traits.variadic:
+            raise ParameterError(f"measure: expected a measure of one cloud, got {plain!r}")
+        return measure, plain, _chosen_field(plain, "dimension" if self._of_dimension(traits) else self.field)
+
+    def _of_dimension(self, traits: Any) -> bool:
+        return self.field is None and "dimension" in traits.fields
 
 
 class PairEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -158,11 +280,8 @@ class PairEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 raise Refusal(Outcome.DIFFERENT_WIDTHS, f"{one.shape[1]} and {other.shape[1]}, with alignment='none'")
             return float(r2_score(other, mapped, multioutput="variance_weighted"))
         sign, field = _direction(self.measure, self.field)
-        found = self.measure(mapped, other)
-        value = getattr(found, field) if isinstance(found, Result) else getattr(found, "value", found)
-        if isinstance(value, Missing):
-            raise Refusal(value.outcome, value.detail)
-        return sign * number(value)
+        value = _read(self.measure(mapped, other), _bare(self.measure), field).value
+        return sign * float(value)
 
     @property
     def _n_features_out(self) -> int:
@@ -203,18 +322,50 @@ def _direction(measure: Any, field: str | None) -> tuple[float, str]:
     """Return whether more of the measure is better (1) or worse (-1), and which number is meant."""
     if measure is None:
         return 1.0, ""
-    plain = measure
-    while isinstance(plain, functools.partial):
-        plain = plain.func
+    plain = _bare(measure)
     traits = getattr(plain, "traits", None)
     if traits is None or traits.views != (Pair,):
         raise ParameterError(f"measure: expected a measure of two clouds, got {plain!r}")
-    if field is None and len(traits.fields) > 1:
-        raise ParameterError(f"field: {plain.__name__} gives {', '.join(traits.fields)}; choose one")
-    name = field or next(iter(traits.fields))
-    if name not in traits.fields:
-        raise ParameterError(f"field is {field!r}; {closest(str(field), traits.fields)}")
+    name = _chosen_field(plain, field)
     itself = traits.fields[name].of_itself
     if itself not in {0.0, 1.0}:
         raise ParameterError(f"field: {plain.__name__}.{name} is neither a distance nor a similarity")
     return (1.0 if itself == 1.0 else -1.0), name
+
+
+def _bare(measure: Any) -> Any:
+    """Take what is bound to a measure away."""
+    while isinstance(measure, functools.partial):
+        measure = measure.func
+    return measure
+
+
+def _chosen_field(plain: Any, field: str | None) -> str:
+    fields = plain.traits.fields
+    if field is None and len(fields) > 1:
+        raise ParameterError(f"field: {plain.__name__} gives {', '.join(fields)}; choose one")
+    name = next(iter(fields)) if field is None else field
+    if name not in fields:
+        raise ParameterError(f"field is {field!r}; {closest(str(field), fields)}")
+    return name
+
+
+def _read(found: Any, plain: Any, field: str) -> Any:
+    """Take one number with its interval out of what a measure gave; what was declined is raised."""
+    value = getattr(found, field) if isinstance(found, Result) else getattr(found, "value", found)
+    if isinstance(value, Missing):
+        raise Refusal(value.outcome, value.detail)
+    return next(read for read in field_readings(found, {field: plain.traits.fields[field]}))
+
+
+def _takes_labels(plain: Any) -> bool:
+    return len(_positional(plain)) > 1
+
+
+def _needs_labels(plain: Any) -> bool:
+    return any(one.default is one.empty for one in _positional(plain)[1:])
+
+
+def _positional(plain: Any) -> list[inspect.Parameter]:
+    given = inspect.signature(plain).parameters.values() if callable(plain) else ()
+    return [one for one in given if one.kind is one.POSITIONAL_ONLY]

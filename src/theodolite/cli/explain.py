@@ -233,7 +233,7 @@ def _calls(where: Console, measure: Measure[..., Any]) -> None:
 
 def _looked_at(measure: Measure[..., Any]) -> tuple[str, str, str]:
     """Say which command asks a measure, if one does, what it is given, and what that may be."""
-    from theodolite.core import Pair, Spectrum
+    from theodolite.core import Cloud, Pair, Spectrum
 
     views = measure.traits.views
     if views == (Spectrum,):
@@ -242,7 +242,18 @@ def _looked_at(measure: Measure[..., Any]) -> tuple[str, str, str]:
         return "theodolite similarity a.npz b.npz", "x, y", "arrays of rows x features, clouds, or one Pair"
     if measure.traits.variadic:
         return "", "x, y, z", "any number of arrays of rows x features, or clouds"
+    if views == (Cloud,):
+        return _of_one_cloud(measure)
     return "", "x, y", "arrays, or one view of both"
+
+
+def _of_one_cloud(measure: Measure[..., Any]) -> tuple[str, str, str]:
+    given = list(inspect.signature(measure).parameters.values())
+    beside = [one.name for one in given[1:] if one.kind is one.POSITIONAL_ONLY]
+    needed = any(one.kind is one.POSITIONAL_ONLY and one.default is one.empty for one in given[1:])
+    command = "" if needed else "theodolite dimension features.npz"
+    among = "an array of rows x features, a Cloud, or td.open_features(path)[layer]"
+    return command, ", ".join(["points", *beside]), among + "".join(f"; {name}: one for each row" for name in beside)
 
 
 def _shown_calls(where: Console, lines: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +12,6 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from theodolite.core import Readings
-    from theodolite.study import AllPairs
 
 USAGE = "theodolite report RUN... [OPTIONS]"
 EXAMPLES = """\
@@ -29,7 +28,10 @@ _BY_SUFFIX: dict[str, Format] = {".html": "html", ".htm": "html", ".md": "md", "
 
 def report(
     *runs: Annotated[
-        str, Parameter(name="RUN", required=True, help="Run folders, as theodolite survey and similarity make them.")
+        str,
+        Parameter(
+            name="RUN", required=True, help="Run folders, as theodolite survey, similarity and dimension make them."
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -65,17 +67,12 @@ def report(
         If the file can't be written.
     """  # noqa: DOC502 - raised by what is called
     from theodolite.cli.display import machine_lines, say_path, stdout
-    from theodolite.reports import report as survey_report
-    from theodolite.reports import similarity_report
 
     chosen: Format = format or ("html" if output is None else format_of(output))
-    readings = read_runs(runs)
-    pairs = _of_pairs(readings)
+    write, found = _kind(read_runs(runs))
 
     def made(path: Path | None) -> Any:
-        # The readings of clouds against clouds are no survey of weights, and have a page of their own.
-        write: Any = survey_report if pairs is None else similarity_report
-        return write(readings if pairs is None else pairs, path, format=chosen)
+        return write(found, path, format=chosen)
 
     if output is not None and str(output) == "-":
         machine_lines([str(made(None)).rstrip("\n")])
@@ -87,13 +84,25 @@ def report(
     return 0
 
 
-def _of_pairs(readings: Readings) -> AllPairs | None:
-    """Take up a run over all pairs of clouds; None where weights were surveyed."""
-    from theodolite.study import all_pairs_of
+def _kind(readings: Readings) -> tuple[Callable[..., Any], Any]:
+    """Choose the page: clouds, against each other or each by itself, are no survey of weights."""
+    from theodolite.cli.exits import CommandError
+    from theodolite.reports import dimension_report, report, similarity_report
+    from theodolite.study import all_pairs_of, dimensions_of
+    from theodolite.surveys.clouds import VIEW
 
-    if not any(row.against for row in readings.rows) or any(not row.against for row in readings.rows):
-        return None
-    return all_pairs_of(readings)
+    pairs = any(row.against for row in readings.rows)
+    single = any(not row.against and readings.target(row.target).view == VIEW for row in readings.rows)
+    if pairs and single:
+        raise CommandError(
+            "The run holds pairs of clouds and single clouds, which have pages of their own.",
+            "Write each with -o: theodolite similarity ... --store RUN, theodolite dimension ... --store RUN",
+        )
+    if single and all(readings.target(row.target).view == VIEW for row in readings.rows):
+        return dimension_report, dimensions_of(readings)
+    if pairs and all(row.against for row in readings.rows):
+        return similarity_report, all_pairs_of(readings)
+    return report, readings
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from theodolite.reports.compare import comparison_report as comparison_report
 from theodolite.reports.corpus import corpus_report as corpus_report
+from theodolite.reports.dimension import dimension_report as dimension_report
 from theodolite.reports.figures import figure as figure
 from theodolite.reports.questions import Judgement as Judgement
 from theodolite.reports.questions import judge as judge

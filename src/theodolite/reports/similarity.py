@@ -21,7 +21,7 @@ from theodolite.reports.markdown import code, plain, table
 from theodolite.reports.report import Format, written
 
 if TYPE_CHECKING:
-    from theodolite.study import AllPairs, Clustering, Embedding, Quantity
+    from theodolite.study import AllPairs, Clustering, DimensionProfile, Embedding, Quantity
 
 NARROW = 8
 """Columns of a heat map that leave room for another beside it."""
@@ -219,13 +219,13 @@ def _notes(found: AllPairs) -> list[str]:
     return rows + [f"{name}: beside {count} numbers. {why}" for name, why, count in found.doubts]
 
 
-def reads(found: AllPairs) -> list[tuple[str, str, str]]:
+def reads(found: AllPairs | DimensionProfile) -> list[tuple[str, str, str]]:
     """Take from the measures' own words how their numbers are read, and when they mislead.
 
     Parameters
     ----------
-    found : AllPairs
-        The pairs.
+    found : AllPairs or DimensionProfile
+        What was read.
 
     Returns
     -------
@@ -250,10 +250,22 @@ def _section(text: str | None, heading: str) -> str:
     return " ".join(re.sub(r"\[\w+\]_", "", words).split())
 
 
-def _sources(found: AllPairs) -> list[str]:
+def cited(found: AllPairs | DimensionProfile) -> list[str]:
+    """List the sources of what was read.
+
+    Parameters
+    ----------
+    found : AllPairs or DimensionProfile
+        What was read.
+
+    Returns
+    -------
+    list of str
+        As they stand in a list of references, each once.
+    """
     known = references()
-    cited = dict.fromkeys(found.traits[one.measure].cite for one in found.quantities if one.measure in found.traits)
-    return [known[key].text for key in cited if key in known]
+    keys = dict.fromkeys(found.traits[one.measure].cite for one in found.quantities if one.measure in found.traits)
+    return [known[key].text for key in keys if key in known]
 
 
 def _facts(found: AllPairs) -> str:
@@ -296,7 +308,7 @@ def _lines(found: AllPairs) -> Iterator[str]:
     for name, says, misleads in reads(found):
         yield from (f"- {code(name)}: {plain(says)}" + (f" Misleads when: {plain(misleads)}" if misleads else ""),)
     yield from (f"- {plain(' '.join(line.split()))}" for line in READS)
-    yield from ("", "## How to cite", "", *(f"- {plain(text)}" for text in _sources(found)), "", plain(_facts(found)))
+    yield from ("", "## How to cite", "", *(f"- {plain(text)}" for text in cited(found)), "", plain(_facts(found)))
 
 
 def _number(value: float) -> str:
@@ -324,7 +336,7 @@ def _page(found: AllPairs) -> str:
         notes=_notes(shown),
         measures=reads(found),
         reads=[" ".join(line.split()) for line in READS],
-        sources=_sources(found),
+        sources=cited(found),
     )
 
 

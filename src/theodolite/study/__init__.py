@@ -15,6 +15,10 @@ from theodolite.study.corpora.trends import Association as Association
 from theodolite.study.corpora.trends import Coefficient as Coefficient
 from theodolite.study.corpora.trends import Partial as Partial
 from theodolite.study.corpora.trends import Trend as Trend
+from theodolite.study.profiles.curves import ScaleCurve as ScaleCurve
+from theodolite.study.profiles.dimensions import dimensions as dimensions
+from theodolite.study.profiles.dimensions import dimensions_of as dimensions_of
+from theodolite.study.profiles.result import DimensionProfile as DimensionProfile
 from theodolite.study.similarities.all_pairs import all_pairs as all_pairs
 from theodolite.study.similarities.all_pairs import all_pairs_of as all_pairs_of
 from theodolite.study.similarities.matches import BestMatch as BestMatch

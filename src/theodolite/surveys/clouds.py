@@ -1,4 +1,4 @@
-"""What an all-pairs run will look at: clouds of points from mappings, from stored features, from moments."""
+"""What a run over clouds of points will look at: clouds from mappings, from stored features, from moments."""
 
 from __future__ import annotations
 
@@ -135,11 +135,11 @@ def named_sources(given: Any) -> list[tuple[str, Any]]:
     """
     several = list(given) if isinstance(given, list | tuple) else [given]
     if not several:
-        raise ParameterError("items: the list is empty; give clouds to compare")
+        raise ParameterError("items: the list is empty; give clouds")
     return [named for one in several for named in _named(one)]
 
 
-def gathered(sources: Sequence[tuple[str, Any]], survey: Survey) -> list[Group]:
+def gathered(sources: Sequence[tuple[str, Any]], survey: Survey, *, paired: bool = True) -> list[Group]:
     """Make groups of clouds, and read each cloud once.
 
     Parameters
@@ -148,6 +148,8 @@ def gathered(sources: Sequence[tuple[str, Any]], survey: Survey) -> list[Group]:
         As `named_sources` gives them.
     survey : Survey
         Its `layers` chooses among them.
+    paired : bool
+        Whether row i of all of them must belong to one stimulus.
 
     Returns
     -------
@@ -157,11 +159,17 @@ def gathered(sources: Sequence[tuple[str, Any]], survey: Survey) -> list[Group]:
     Raises
     ------
     ParameterError
-        If one holds no clouds, or the clouds have different numbers of rows or other stimuli.
-    """
+        If one holds no clouds, or paired clouds have different numbers of rows or other stimuli.
+    """  # noqa: DOC502 - raised by what is called
     names = _distinct([name for name, _ in sources])
     groups = [_group(name, one, survey) for name, (_, one) in zip(names, sources, strict=True)]
-    _check_stimuli([one for _, one in sources if isinstance(one, Features)])
+    if paired:
+        _check_stimuli([one for _, one in sources if isinstance(one, Features)])
+        _check_counts(groups)
+    return groups
+
+
+def _check_counts(groups: Sequence[Group]) -> None:
     counts: dict[int, str] = {}
     for group in groups:
         for item in group.items:
@@ -173,7 +181,6 @@ def gathered(sources: Sequence[tuple[str, Any]], survey: Survey) -> list[Group]:
         raise ParameterError(
             f"items: {first} has {one} rows and {second} has {other}; row i of all must belong to one stimulus"
         )
-    return groups
 
 
 def _named(given: Any) -> list[tuple[str, Any]]:

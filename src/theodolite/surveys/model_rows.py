@@ -13,6 +13,7 @@ from theodolite.core.rows import MODEL
 STATISTICS = ("mean", "median", "weighted_mean", "count")
 """What is said of each field: ``alpha.mean`` and so on; the weights are numbers of parameters."""
 
+_WITHOUT_WEIGHTS = ("cloud",)
 _WITHOUT_KERNEL = ("", "matrix")
 
 
@@ -36,7 +37,7 @@ def model_rows(targets: Iterable[TargetRow], rows: Iterable[ReadingRow]) -> tupl
     rows : list of ReadingRow
         Four for each field that a layer was asked for.
     """
-    layers = {target.target: target for target in targets if not target.listed_because}
+    layers = {one.target: one for one in targets if not one.listed_because and one.view not in _WITHOUT_WEIGHTS}
     groups: dict[tuple[str, ...], list[ReadingRow]] = {}
     for row in rows:
         if row.target in layers and not row.against:

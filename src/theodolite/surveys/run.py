@@ -129,7 +129,7 @@ def check_measures(asked: Survey) -> None:
         if request.bare.traits.views != (Spectrum,):
             raise ParameterError(
                 f"measures: {request.name} is no measure of one weight matrix; "
-                "td.all_pairs and theodolite similarity compare clouds of points"
+                "td.all_pairs and theodolite similarity compare clouds of points, td.dimensions measures each"
             )
 
 

@@ -1,0 +1,143 @@
+"""`theodolite dimension`: what it says, keeps, writes, refuses, and how it ends."""
+
+import json
+
+import numpy as np
+import pytest
+
+import theodolite as td
+from theodolite.reports.layers import number_text
+
+
+@pytest.fixture
+def files(tmp_path):
+    for number, name in enumerate(("one", "two")):
+        rng = np.random.default_rng(number)
+        layers = {f"layer{k}": rng.random((120, k)) @ rng.standard_normal((k, 9)) for k in (1, 3, 2)}
+        np.savez(tmp_path / f"{name}.npz", **layers, dead=np.ones((30, 4)))
+    (tmp_path / "text.npz").write_text("no features")
+    return tmp_path
+
+
+def test_a_table_of_layers_by_measures(cli, files):
+    ran = cli("dimension", files / "one.npz", "-m", "two_nn", "-m", "mle[k=8]", "-m", "mle[k=12]")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0] == "one"
+    assert lines[1].split() == ["layer", "rows", "two_nn", "mle[k=8]", "mle[k=12]"]
+    direct = td.dimension.two_nn(np.load(files / "one.npz")["layer3"])
+    interval = direct.intervals["dimension"]
+    half = (interval.high - interval.low) / 2
+    assert lines[3].split()[:5] == ["layer3", "120", f"{direct.dimension:.2f}", "±", number_text(half, 2)]
+    assert lines[5].split() == ["dead", "30", "–", "–", "–"]
+    assert "4 clouds of 30 to 120 rows." in lines
+    assert sum("no number for 1 cloud." in line for line in lines) == 3
+
+
+def test_the_numbers_are_those_of_the_measures(cli, files):
+    ran = cli("dimension", files / "one.npz", files / "two.npz", "--json", "--layers", "layer*")
+    told = json.loads(ran.out)
+    assert [one["cloud"] for one in told["clouds"]] == [f"{m}:layer{k}" for m in ("one", "two") for k in (1, 3, 2)]
+    assert told["profile"] == ["two_nn", "gride", "mle"]
+    values = {one["name"]: one["value"] for one in told["quantities"]}
+    stored = [np.load(files / f"{model}.npz")[f"layer{k}"] for model in ("one", "two") for k in (1, 3, 2)]
+    expected = [float(td.dimension.mle(points).dimension) for points in stored]
+    np.testing.assert_allclose(values["mle.dimension"], expected, rtol=1e-9)
+    assert len(told["curves"]) == 6
+
+
+def test_a_store_is_gone_on_with_and_reported_again(cli, files, tmp_path, monkeypatch):
+    import theodolite.surveys.each_cloud as running
+
+    asked = []
+    ask = running.ask
+    monkeypatch.setattr(running, "ask", lambda about, *rest: asked.append(about) or ask(about, *rest))
+    first = cli("dimension", files / "one.npz", "--store", "kept.run", "-o", "page.json")
+    assert (first.code, len(asked)) == (0, 12)
+    assert "Run      kept.run" in first.out
+    cli("dimension", files / "one.npz", files / "two.npz", "--store", "kept.run")
+    assert len(asked) == 24
+    cli("dimension", files / "one.npz", "--store", "alone.run")
+    ran = cli("report", "alone.run", "-o", "again.json")
+    assert ran.code == 0
+    page, again = (json.loads((tmp_path / "cwd" / name).read_text()) for name in ("page.json", "again.json"))
+    assert again == page
+
+
+def test_a_run_that_holds_pairs_too_has_no_one_page(cli, files):
+    cli("dimension", files / "one.npz", "--layers", "layer*", "-m", "two_nn", "--store", "kept.run")
+    assert cli("similarity", files / "one.npz", "--layers", "layer*", "-m", "cka", "--store", "kept.run").code == 0
+    ran = cli("report", "kept.run")
+    assert ran.code == 2
+    assert "pairs of clouds and single clouds" in ran.err
+    assert "theodolite dimension ... --store RUN" in ran.err
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "json"])
+def test_a_page(cli, files, tmp_path, ending):
+    ran = cli("dimension", files / "one.npz", "-o", f"page.{ending}")
+    assert ran.code == 0
+    text = (tmp_path / "cwd" / f"page.{ending}").read_text(encoding="utf-8")
+    assert text.startswith({"html": "<!doctype html>", "md": "# one: the dimension of 4 clouds", "json": "{"}[ending])
+    assert "layer3" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["missing.npz"], 4, "missing.npz"),
+        (["one.npz", "-m", "two_n"], 2, "did you mean 'two_nn'"),
+        (["one.npz", "-m", "cka"], 2, "cka is no measure of one cloud"),
+        (["one.npz", "-m", "label_sharpness"], 2, "label_sharpness needs labels"),
+        (["one.npz", "-m", "mle[k=2]"], 2, "'k' is 2"),
+        (["one.npz", "--layers", "block*"], 2, "matches nothing in one"),
+        (["one.npz", "--jobs", "0"], 2, "--jobs is 0"),
+        (["one.npz", "--model", "nets:build"], 2, "a checkpoint and data are needed, and 1 files were given"),
+        (["text.npz"], 4, "text.npz"),
+        (["one.npz", "-o", "one.npz/page.html"], 2, "can't be written"),
+    ],
+)
+def test_errors_are_a_line_and_what_would_help(cli, files, arguments, code, says):
+    ran = cli("dimension", *(str(files / one) if "npz" in one else one for one in arguments))
+    assert ran.code == code, ran.err
+    assert says in ran.err
+    assert ran.err.startswith("error: ")
+    assert "Traceback" not in ran.err
+
+
+def test_a_survey_of_weights_points_here(cli, files):
+    ran = cli("survey", files / "one.npz", "-m", "two_nn")
+    assert ran.code == 2
+    assert "td.dimensions" in ran.err
+
+
+@pytest.mark.torch
+def test_a_model_is_run_over_data(cli, tmp_path, torch):
+    home = tmp_path / "cwd"
+    (home / "nets_of_dimension.py").write_text(
+        "import torch\n\n\ndef build():\n    return torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), "
+        "torch.nn.Linear(8, 5))\n"
+    )
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 5))
+    torch.save(model.state_dict(), home / "m.pt")
+    rows = np.random.default_rng(0).random((90, 3)).astype(np.float32)
+    np.savez(home / "x.npz", inputs=rows)
+    ran = cli("dimension", "m.pt", "x.npz", "--model", "nets_of_dimension:build", "-m", "two_nn", "--json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert [one["shape"] for one in told["clouds"]] == [[90, 8], [90, 5]]
+    with torch.no_grad():
+        first = model[0](torch.from_numpy(rows)).numpy()
+    value = next(one for one in told["quantities"] if one["name"] == "two_nn.dimension")["value"][0]
+    assert value == pytest.approx(float(td.dimension.two_nn(first).dimension), rel=1e-5)
+
+
+def test_explain_and_list_show_the_right_call(cli):
+    shown = cli("explain", "mle").out
+    assert "theodolite dimension features.npz -m mle" in shown
+    assert "td.dimension.mle(points)" in shown
+    with_labels = cli("explain", "label_sharpness").out
+    assert "theodolite dimension" not in with_labels
+    assert "td.dimension.label_sharpness(points, labels)" in with_labels
+    assert "td.similarity.barycentre(x, y, z)" in cli("explain", "barycentre").out
