@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 
 from theodolite.catalogue import family, measures
-from theodolite.core import Field, Measure, Pair, Spectrum
+from theodolite.core import Cloud, Field, Measure, Pair, Spectrum
 
 _HEAD = """\
 Catalogue of measures
@@ -58,8 +58,16 @@ def _page(name: str, measure: Measure[..., object]) -> str:
 
 def _command(measure: Measure[..., object]) -> str:
     """Say how it is asked on the command line, if it is."""
-    asked = {(Spectrum,): "theodolite survey MODEL", (Pair,): "theodolite similarity A B"}.get(measure.traits.views)
-    return "" if asked is None else f"From the command line::\n\n    {asked} -m {measure.__name__}\n\n"
+    commands = {(Spectrum,): "survey MODEL", (Pair,): "similarity A B", (Cloud,): "dimension FEATURES"}
+    asked = None if _needs_more(measure) else commands.get(measure.traits.views)
+    return "" if asked is None else f"From the command line::\n\n    theodolite {asked} -m {measure.__name__}\n\n"
+
+
+def _needs_more(measure: Measure[..., object]) -> bool:
+    """Tell whether a measure is given more than a command can: labels, or any number of clouds."""
+    given = list(inspect.signature(measure).parameters.values())
+    required = [one for one in given if one.kind is one.POSITIONAL_ONLY and one.default is one.empty]
+    return measure.traits.variadic or len(required) > len(measure.traits.views)
 
 
 def _row(field: str, promise: Field) -> str:
