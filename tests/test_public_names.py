@@ -10,9 +10,9 @@ import theodolite as td
 PUBLIC = {
     "theodolite": """
         Checkpoint CheckpointError Cloud CrossMoments Pair Readings Recorder Refusal Spectrum Survey act all_pairs
-        backward_compatibility compare core corpus delta generalization generalization_metrics gradients measures open
-        open_features read_run record report resample similarity smoothed_accuracy spectra survey testing track
-        transfer_hyperparameters update_compatibility updates width_transfer
+        backward_compatibility compare core corpus delta dimension dimensions generalization generalization_metrics
+        gradients measures open open_features read_run record report resample similarity smoothed_accuracy spectra
+        survey testing track transfer_hyperparameters update_compatibility updates width_transfer
     """,
     "theodolite.core": """
         Array Chance Cloud CrossMoments Estimate FeatureMapPair FeatureMaps Field Interval Limits Measure Missing
@@ -38,6 +38,16 @@ PUBLIC = {
         IntruderDimensions LowRank SubspaceOverlap WeightChange WeightPair intruder_dimensions subspace_overlap
         weight_change
     """,
+    "theodolite.dimension": """
+        BinomialDimension ClassSeparability CodingRate CorrelationDimension DANCo Decimation DiffusionSpectralEntropy
+        DiffusionSpectralInformation ExactInductiveBias ExpectedSimplexSkewness FisherSeparability Gride
+        HyperSphericity InductiveBiasComplexity KNNGraphDimension LID LabelSharpness LocalPCA MADA MLE
+        MethodOfMoments MiND PCADimension PHDimension ShapeProportion TightLocal TwoNN binomial_dimension
+        class_separability coding_rate correlation_dimension danco decimation diffusion_spectral_entropy
+        diffusion_spectral_information exact_inductive_bias expected_simplex_skewness fisher_separability gride
+        hyper_sphericity inductive_bias_complexity knn_graph_dimension label_sharpness lid local_pca mada
+        method_of_moments mind mle pca_dimension ph_dimension shape_proportion tight_local two_nn
+    """,
     "theodolite.resample": "Resampled WRAPPERS with_interval with_null with_p_value",
     "theodolite.act": """
         Allocation BlockExperts LayerRank MatrixPlan RankPlan SmoothPlan Smoothed Smoothing Trap Trial TrialRow
@@ -49,7 +59,7 @@ PUBLIC = {
     """,
     "theodolite.testing": """
         Backend Check Specimens backends check_measure checks correlated gaussian heavy_entries heavy_tailed lattice
-        low_rank orthogonal pareto_eigenvalues rank_one rotated_copy shared_latent with_eigenvalues
+        low_rank orthogonal pareto_eigenvalues poisson_neighbours rank_one rotated_copy shared_latent with_eigenvalues
     """,
     "theodolite.sources": """
         ActivationRecorder Checkpoint CheckpointError Features GradientFactors GradientRecorder Matrix RecordSettings
@@ -60,19 +70,19 @@ PUBLIC = {
         PRESETS Progress Request RunFolderError RunLocked Survey read_run set_aside survey
     """,
     "theodolite.study": """
-        AllPairs Association BestMatch Clustering Coefficient Comparison Corpus Curve Distances Embedding
-        LayerComparison MatchedMatrix MatchedVector ParameterClass Partial Quantity Shift Track
-        TransferredHyperparameters Trend WidthTransfer all_pairs all_pairs_of cluster compare corpus embed track
-        track_checkpoints transfer_hyperparameters width_transfer
+        AllPairs Association BestMatch Clustering Coefficient Comparison Corpus Curve DimensionProfile Distances
+        Embedding LayerComparison MatchedMatrix MatchedVector ParameterClass Partial Quantity ScaleCurve Shift
+        Track TransferredHyperparameters Trend WidthTransfer all_pairs all_pairs_of cluster compare corpus dimensions
+        dimensions_of embed track track_checkpoints transfer_hyperparameters width_transfer
     """,
     "theodolite.reports": """
-        Judgement Summary comparison_report corpus_report figure judge report similarity_report summary track_report
-        width_report
+        Judgement Summary comparison_report corpus_report dimension_report figure judge report similarity_report
+        summary track_report width_report
     """,
     "theodolite.adapters": "TrackerError TrainingSurvey",
     "theodolite.adapters.lightning": "SurveyCallback",
     "theodolite.adapters.mlflow": "MLflowTracker",
-    "theodolite.adapters.sklearn": "PairEstimator",
+    "theodolite.adapters.sklearn": "MeasureEstimator PairEstimator",
     "theodolite.adapters.tensorboard": "TensorBoardTracker",
     "theodolite.adapters.torch_loss": "MeasureLoss",
     "theodolite.adapters.transformers": "SurveyCallback",

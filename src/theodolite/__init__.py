@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from theodolite import act as act
     from theodolite import core as core
     from theodolite import delta as delta
+    from theodolite import dimension as dimension
     from theodolite import generalization as generalization
     from theodolite import resample as resample
     from theodolite import similarity as similarity
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from theodolite.study import all_pairs as all_pairs
     from theodolite.study import compare as compare
     from theodolite.study import corpus as corpus
+    from theodolite.study import dimensions as dimensions
     from theodolite.study import track as track
     from theodolite.study import transfer_hyperparameters as transfer_hyperparameters
     from theodolite.study import width_transfer as width_transfer
@@ -50,7 +52,18 @@ if TYPE_CHECKING:
     from theodolite.updates import update_compatibility as update_compatibility
     from theodolite.valuation import gradients as gradients
 
-_PACKAGES = ("act", "core", "delta", "generalization", "resample", "similarity", "spectra", "testing", "updates")
+_PACKAGES = (
+    "act",
+    "core",
+    "delta",
+    "dimension",
+    "generalization",
+    "resample",
+    "similarity",
+    "spectra",
+    "testing",
+    "updates",
+)
 _NAMES = {
     "Checkpoint": ("sources", "Checkpoint"),
     "CheckpointError": ("sources", "CheckpointError"),
@@ -68,6 +81,7 @@ _NAMES = {
     "gradients": ("valuation", "gradients"),
     "generalization_metrics": ("generalization", "generalization_metrics"),
     "corpus": ("study", "corpus"),
+    "dimensions": ("study", "dimensions"),
     "measures": ("catalogue", "measures"),
     "open": ("sources", "open_checkpoint"),
     "open_features": ("sources", "open_features"),

@@ -93,3 +93,13 @@ def test_degenerate_clouds_are_refused(refusal):
     stream = CrossMoments()
     stream.update({"x": x, "y": x})
     assert refusal(cka_test, stream) is Outcome.NEEDS_ROWS
+
+
+def test_stimuli_that_are_there_several_times_are_noted():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 25, 4))
+    assert not cka_test(x, y).notes
+    found = cka_test(np.tile(x, (4, 1)), np.tile(y, (4, 1)))
+    assert found.p_value < 1e-6  # and the clouds have nothing to do with each other
+    assert {note.outcome for note in found.notes} == {Outcome.DUPLICATE_ROWS}
+    assert {note.field for note in found.notes} == {"score", "skewness", "p_value"}

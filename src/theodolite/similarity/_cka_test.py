@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from theodolite.core import Array, Cloud, Field, Outcome, Pair, Refusal, Result, measure, to_numpy
+from theodolite.core import Array, Cloud, Field, Note, Outcome, Pair, Refusal, Result, measure, to_numpy
 from theodolite.core import like as in_library_of
 from theodolite.numerics.permutation_moments import FEWEST_ROWS, cubic_sums, deviation, skewness, upper_tail
 from theodolite.similarity._centred_grams import linear_grams
@@ -122,7 +122,10 @@ def cka_test(pair: Pair, /) -> CkaTest:
     score = float(to_numpy(linear_grams(pair, "unbiased").cosine)) / deviation(pair.count)
     skew = skewness(pair.count, _cubic_sums(pair.x), _cubic_sums(pair.y))
     found = (in_library_of(number, pair.x.rows) for number in (score, skew, upper_tail(score, skew)))
-    return CkaTest(**dict(zip(("score", "skewness", "p_value"), found, strict=True)))
+    names = ("score", "skewness", "p_value")
+    repeated = max(pair.count - cloud.distinct.count for cloud in (pair.x, pair.y))
+    doubt = [Note(Outcome.DUPLICATE_ROWS, f"{repeated} rows", field=name) for name in names] if repeated else []
+    return CkaTest(**dict(zip(names, found, strict=True)), notes=tuple(doubt))
 
 
 def _cubic_sums(cloud: Cloud) -> tuple[float, float]:
