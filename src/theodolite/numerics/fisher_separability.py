@@ -39,7 +39,8 @@ def on_sphere(centred: Float, condition: float) -> Float:
 
     Examples
     --------
-    >>> on_sphere(np.array([[2.0, 1.0], [-2.0, -1.0], [2.0, -1.0], [-2.0, 1.0]]), 10.0).round(6) ** 2
+    >>> found = on_sphere(np.array([[2.0, 1.0], [-2.0, -1.0], [2.0, -1.0], [-2.0, 1.0]]), 10.0)
+    >>> (found**2).round(6)
     array([[0.5, 0.5],
            [0.5, 0.5],
            [0.5, 0.5],
