@@ -185,6 +185,10 @@ class Outcome(Enum):
         "The length doesn't grow as one power of the number of points.",
         "Look at sizes and lengths in extra: the dimension depends on how densely the cloud is sampled.",
     )
+    SHORT_TEXT = _refused(
+        "The text has fewer tokens than every text is cut to.",
+        "Use longer texts, or put shorter ones together; a smaller length changes the numbers of all texts.",
+    )
     BEYOND_FLOAT = _refused(
         "The number is larger than float64 can hold.",
         "Read its logarithm, which stands beside it.",
@@ -356,6 +360,14 @@ class Outcome(Enum):
     CONSTANT_UNITS = _note(
         "Some units do not vary over the rows, and are left out.",
         "Check whether they are dead; those of a rectifier may be silent on these stimuli alone.",
+    )
+    NEEDS_INDEX = _refused(
+        "The library that builds the index, hnswlib, is not installed.",
+        "Install the extra, which compiles it: pip install 'theodolite[ann]'.",
+    )
+    ONE_RECALL = _refused(
+        "All points have the same recall, so that nothing can go with it.",
+        "Search with a smaller ef, or look at a cloud of more dimensions.",
     )
     NEEDS_TRANSPORT = _refused(
         "The clouds' units can't be matched evenly one to one, and POT, which solves the transport, is not installed.",

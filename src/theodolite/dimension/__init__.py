@@ -1,5 +1,7 @@
 """How many dimensions a cloud of points has, and how sure that is: estimates from nearest neighbours."""
 
+from theodolite.dimension._ann_recall import ANNRecall as ANNRecall
+from theodolite.dimension._ann_recall import ann_recall as ann_recall
 from theodolite.dimension._binomial_dimension import BinomialDimension as BinomialDimension
 from theodolite.dimension._binomial_dimension import binomial_dimension as binomial_dimension
 from theodolite.dimension._class_separability import ClassSeparability as ClassSeparability
