@@ -27,11 +27,14 @@ class Slope:
         The exponent: the slope of the logarithm on the logarithm of the width.
     low, high : float or None
         The interval; None where two models are all there is.
+    se : float or None
+        The standard error, likewise.
     """
 
     value: float
     low: float | None = None
     high: float | None = None
+    se: float | None = None
 
 
 def log_log_slope(widths: Sequence[float], values: Sequence[float], level: float = 0.95) -> Slope:
@@ -65,7 +68,7 @@ def log_log_slope(widths: Sequence[float], values: Sequence[float], level: float
     residual = y - y.mean() - slope * off
     error = math.sqrt(float(residual @ residual) / (x.size - 2) / spread)
     reach = float(stdtrit(x.size - 2, 0.5 + level / 2)) * error
-    return Slope(slope, slope - reach, slope + reach)
+    return Slope(slope, slope - reach, slope + reach, error)
 
 
 def shape_distance(one: Vector, other: Vector) -> float:

@@ -1,0 +1,1 @@
+"""How a loss falls with the number of training rows, and what the dimension of the data says of that."""
