@@ -12,7 +12,7 @@ PUBLIC = {
         Checkpoint CheckpointError Cloud CrossMoments Pair Readings Recorder Refusal Spectrum Survey act all_pairs
         backward_compatibility compare core corpus delta dimension dimensions generalization generalization_metrics
         gradients measures open open_features read_run record report resample similarity smoothed_accuracy spectra
-        survey testing track transfer_hyperparameters update_compatibility updates width_transfer
+        survey testing text_dimension track transfer_hyperparameters update_compatibility updates width_transfer
     """,
     "theodolite.core": """
         Array Chance Cloud CrossMoments Estimate FeatureMapPair FeatureMaps Field Interval Limits Measure Missing
@@ -39,14 +39,14 @@ PUBLIC = {
         weight_change
     """,
     "theodolite.dimension": """
-        BinomialDimension ClassSeparability CodingRate CorrelationDimension DANCo Decimation DiffusionSpectralEntropy
-        DiffusionSpectralInformation ExactInductiveBias ExpectedSimplexSkewness FisherSeparability Gride
-        HyperSphericity InductiveBiasComplexity KNNGraphDimension LID LabelSharpness LocalPCA MADA MLE
-        MethodOfMoments MiND PCADimension PHDimension ShapeProportion TightLocal TwoNN binomial_dimension
-        class_separability coding_rate correlation_dimension danco decimation diffusion_spectral_entropy
-        diffusion_spectral_information exact_inductive_bias expected_simplex_skewness fisher_separability gride
-        hyper_sphericity inductive_bias_complexity knn_graph_dimension label_sharpness lid local_pca mada
-        method_of_moments mind mle pca_dimension ph_dimension shape_proportion tight_local two_nn
+        ANNRecall BinomialDimension ClassSeparability CodingRate CorrelationDimension DANCo Decimation
+        DiffusionSpectralEntropy DiffusionSpectralInformation ExactInductiveBias ExpectedSimplexSkewness
+        FisherSeparability Gride HyperSphericity InductiveBiasComplexity KNNGraphDimension LID LabelSharpness LocalPCA
+        MADA MLE MethodOfMoments MiND PCADimension PHDimension ShapeProportion TightLocal TwoNN ann_recall
+        binomial_dimension class_separability coding_rate correlation_dimension danco decimation
+        diffusion_spectral_entropy diffusion_spectral_information exact_inductive_bias expected_simplex_skewness
+        fisher_separability gride hyper_sphericity inductive_bias_complexity knn_graph_dimension label_sharpness lid
+        local_pca mada method_of_moments mind mle pca_dimension ph_dimension shape_proportion tight_local two_nn
     """,
     "theodolite.resample": "Resampled WRAPPERS with_interval with_null with_p_value",
     "theodolite.act": """
@@ -71,9 +71,11 @@ PUBLIC = {
     """,
     "theodolite.study": """
         AllPairs Association BestMatch Clustering Coefficient Comparison Corpus Curve DimensionProfile Distances
-        Embedding LayerComparison MatchedMatrix MatchedVector ParameterClass Partial Quantity ScaleCurve Shift
-        Track TransferredHyperparameters Trend WidthTransfer all_pairs all_pairs_of cluster compare corpus dimensions
-        dimensions_of embed track track_checkpoints transfer_hyperparameters width_transfer
+        Embedding GenreComparison GenreSummary LayerBound LayerComparison MatchedMatrix MatchedVector ParameterClass
+        Partial Quantity Ranged ScaleCurve ScalingLaw Shift TextDimensions TextEstimate TextReading TextSettings Track
+        TransferredHyperparameters Trend WidthTransfer all_pairs all_pairs_of cluster compare corpus dimensions
+        dimensions_of embed load_transformer read_texts scaling_law text_dimension track track_checkpoints
+        transfer_hyperparameters width_transfer
     """,
     "theodolite.reports": """
         Judgement Summary comparison_report corpus_report dimension_report figure judge report similarity_report

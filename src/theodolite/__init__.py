@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from theodolite.study import compare as compare
     from theodolite.study import corpus as corpus
     from theodolite.study import dimensions as dimensions
+    from theodolite.study import text_dimension as text_dimension
     from theodolite.study import track as track
     from theodolite.study import transfer_hyperparameters as transfer_hyperparameters
     from theodolite.study import width_transfer as width_transfer
@@ -90,6 +91,7 @@ _NAMES = {
     "report": ("reports", "report"),
     "smoothed_accuracy": ("generalization", "smoothed_accuracy"),
     "survey": ("surveys", "survey"),
+    "text_dimension": ("study", "text_dimension"),
     "track": ("study", "track"),
     "transfer_hyperparameters": ("study", "transfer_hyperparameters"),
     "update_compatibility": ("updates", "update_compatibility"),

@@ -24,6 +24,7 @@ COMMANDS = (
     "record",
     "similarity",
     "dimension",
+    "text-dimension",
     "metrics",
     "corpus",
     "width",

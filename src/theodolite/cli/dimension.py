@@ -221,7 +221,7 @@ def _show(where: Console, found: DimensionProfile) -> None:
     from theodolite.cli.display import count, table
     from theodolite.reports.dimension import profile_table
 
-    where.print(Text(" × ".join(found.models), style="bold"))
+    where.print(Text(", ".join(found.models), style="bold"))
     head, rows = profile_table(found)
     made = table(*head, right=head[1:], wrap=head[:1])
     for row in rows[:_MOST_ROWS]:

@@ -1,0 +1,1 @@
+"""How many dimensions the token vectors of each text have."""
