@@ -1,7 +1,9 @@
-"""Dimension from spanning trees: theodolite against the ways that other packages go, in one run, answers compared.
+"""Dimension: theodolite against other packages and the ways that they go, in one run, answers compared.
 
     OMP_NUM_THREADS=1 python benchmarks/speed/dimension.py [--turns N] [--small]
 
+First the estimators from nearest neighbours together, and expected simplex skewness around each point, against
+scikit-dimension 0.5; TwoNN against DADApy. Both peers get an environment of their own on the first run. Then trees.
 The minimum spanning tree of a cloud, its nearest neighbours included, against scikit-learn's (HDBSCAN's Prim on the
 rows) and against a matrix of all distances with Prim on it, which is the way that GPTID goes (written anew here, since
 GPTID is no package). Then the persistent homology dimension of clouds of the size of a text, with GPTID's sizes, its
@@ -13,12 +15,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dimension_peers import ENVIRONMENT, rows_against_peers
 from scipy.spatial.distance import cdist
 from sklearn.cluster._hdbscan._linkage import mst_from_data_matrix
 from sklearn.metrics import DistanceMetric
@@ -129,11 +133,15 @@ def compared(name: str, rows: np.ndarray, ours: Any, peers: dict[str, Any], opti
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--small", action="store_true", help="without the cloud of 20,000 points")
+    parser.add_argument("--small", action="store_true", help="without the clouds of 20,000 points")
+    parser.add_argument("--environment", type=Path, default=ENVIRONMENT, help="of the peers; made where it isn't there")
     parser.add_argument("--output", type=Path, default=RESULTS / "dimension_speed.md")
     options = parser.parse_args()
     lines = []
-    with threadpool_limits(1):
+    with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
+        lines += rows_against_peers(
+            cloud, Path(folder), options.turns, small=options.small, environment=options.environment
+        )
         for count, width in TREES[: 1 if options.small else None]:
             peers = {"scikit-learn, Prim": by_scikit_learn, "matrix and Prim": by_matrix}
             turns = options.turns if count < 10_000 else 1
@@ -143,11 +151,11 @@ def main() -> None:
             name = f"PHD of {count} tokens, 384 features"
             lines += compared(name, cloud(count, 384), slope_by_lists, peers, (options.turns, REPEATS))
     options.output.write_text(
-        "# Spanning trees and the dimension from them\n\n"
-        f"{machine()}; one thread, seconds of processor time, median of {options.turns} turns (one for the cloud of "
-        "20,000), alternating; the ratio's range in brackets. Ours begins with the rows, the search for neighbours "
-        "included. The last column is the largest relative difference of the answers: of the edges, or of the "
-        "slope.\n\n"
+        "# Dimension from neighbours and from spanning trees\n\n"
+        f"{machine()}; one thread, seconds of processor time, median of {options.turns} turns (one for trees of "
+        "20,000 points and for skewness), alternating; the ratio's range in brackets. Ours begins with the rows, the "
+        "search for neighbours included. The last column is the largest relative difference of the answers: of the "
+        "edges, of the slope, or of the dimensions.\n\n"
         "| what | against | peer s | theodolite s | times faster | differ by |\n|---|---|---|---|---|---|\n"
         + "\n".join(lines)
         + "\n",
