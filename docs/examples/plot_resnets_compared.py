@@ -1,6 +1,6 @@
 """
 Two ResNets of different depth: which layer is most like which?
-==============================================================
+===============================================================
 
 The deeper network has more layers for the same task. Does it do more in each stage, or the same more slowly? Every
 block of one network is set against every block of the other, by unbiased centred kernel alignment

@@ -161,7 +161,7 @@ class Cloud(Surrounded):
         rows = library.astype(points, library.float64, copy=False)
         finite = library.isfinite(rows)
         if not bool(library.all(finite)):
-            wrong = int(library.count_nonzero(~library.all(finite, axis=1)))
+            wrong = int(library.sum(library.astype(~library.all(finite, axis=1), library.int64)))
             raise Refusal(Outcome.NOT_FINITE_ROWS, f"{wrong} of {self.count} rows")
         return rows
 

@@ -87,7 +87,7 @@ class FeatureMaps(View):
         maps = library.astype(self.maps, library.float64, copy=False)
         finite = library.all(library.isfinite(maps), axis=(1, 2, 3))
         if not bool(library.all(finite)):
-            wrong = int(library.count_nonzero(~finite))
+            wrong = int(library.sum(library.astype(~finite, library.int64)))
             raise Refusal(Outcome.NOT_FINITE_ROWS, f"{wrong} of {self.shape[0]} images")
         # About the first position: channels that are constant become exactly zero.
         places = maps - maps[:1, :1, :1, :]

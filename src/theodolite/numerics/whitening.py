@@ -38,7 +38,7 @@ def principal_axes(scatter: Any, count: int) -> tuple[Any, Any]:
     values, axes = library.linalg.eigh(scatter)
     values, axes = library.flip(values), library.flip(axes, axis=1)
     least = max(count, int(scatter.shape[0])) * float(np.finfo(np.float64).eps) * values[0]
-    rank = min(int(library.count_nonzero(values > least)), count - 1)
+    rank = min(int(library.sum(library.astype(values > least, library.int64))), count - 1)
     return library.sqrt(values[:rank]), axes[:, :rank]
 
 

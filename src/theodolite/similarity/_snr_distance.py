@@ -17,7 +17,8 @@ def _spread(rows: Array) -> tuple[Array, int]:
     library = namespace(rows)
     varying = _about_row_means(rows)
     variance = library.mean(varying * varying, axis=1)
-    return variance, int(library.count_nonzero(variance <= _FLAT * library.mean(rows * rows, axis=1)))
+    flat = variance <= _FLAT * library.mean(rows * rows, axis=1)
+    return variance, int(library.sum(library.astype(flat, library.int64)))
 
 
 def _signal(pair: Pair) -> Array:
