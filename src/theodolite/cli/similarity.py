@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,12 +179,12 @@ def similarity(
         If they can't be read or compared.
     """
     from theodolite.cli.display import machine_lines, progress_bar, say_path, stderr, stdout
-    from theodolite.cli.exits import reading_input
+    from theodolite.cli.exits import check_jobs, reading_input
+    from theodolite.cli.report import format_of, writing
     from theodolite.reports import similarity_report
     from theodolite.surveys import RunFolderError, RunLocked
 
-    if out.jobs == 0 or out.jobs < -1:
-        raise CommandError(f"--jobs is {out.jobs}.", "Give how many pairs to measure at once, or -1: one per core.")
+    check_jobs(out.jobs)
     try:
         with reading_input(), progress_bar() as progress:
             found, warning = _compared(paths, what, how, out, progress)
@@ -204,7 +203,9 @@ def similarity(
     else:
         _show(where, found)
     if out.output is not None:
-        say_path(where, "Report", _write(found, out.output))
+        with writing(out.output):
+            similarity_report(found, out.output, format=format_of(out.output))
+        say_path(where, "Report", out.output)
     if out.store is not None:
         say_path(where, "Run", out.store)
     return Exit.SOME_FAILED if any(row.status == "failed" for row in found.readings.rows) else Exit.OK
@@ -369,16 +370,3 @@ def _block(number: float, low: float, high: float, *, on_path: bool) -> str:
 def _whose(ids: Sequence[str], shown: AllPairs) -> str:
     models = list(dict.fromkeys(shown.readings.target(one).model for one in ids))
     return models[0] if len(models) == 1 else "all"
-
-
-def _write(found: AllPairs, path: Path) -> Path:
-    from theodolite.cli.report import format_of
-    from theodolite.reports import similarity_report
-
-    try:
-        similarity_report(found, path, format=format_of(path))
-    except OSError as error:
-        raise CommandError(
-            f"{os.fspath(path)} can't be written: {error.strerror or error}.", "Choose another file with -o."
-        ) from error
-    return path

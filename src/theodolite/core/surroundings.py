@@ -83,7 +83,7 @@ class Surrounded(View):
         Returns
         -------
         ndarray of int, shape (points,) or (points, radii)
-            The counts, exact.
+            The counts; a point that lies at a radius to the last digit of its distance may fall on either side.
 
         Raises
         ------

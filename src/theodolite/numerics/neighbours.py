@@ -172,7 +172,8 @@ def range_counts(known: Neighbours, radii: Any, *, points: Any = None, inclusive
     Returns
     -------
     ndarray of int, shape (points,) or (points, radii)
-        The counts of distinct points, exact.
+        The counts of distinct points; one that lies at a radius to the last digit of its distance may fall on either
+        side.
 
     Raises
     ------
