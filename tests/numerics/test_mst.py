@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial.distance import cdist, squareform
 
-from theodolite.numerics import mst, nearest_outside
+from theodolite.numerics import mst, nearest_outside, neighbour_products
 from theodolite.numerics.mst import ExhaustedListsError, spanning_tree, spanning_trees
 from theodolite.numerics.neighbour_points import PointRows
 from theodolite.numerics.neighbours import nearest_neighbours
@@ -125,17 +125,32 @@ def test_wrong_parts(parts):
         spanning_trees(nearest_neighbours(CLOUDS["gaussian"], 5), parts, CLOUDS["gaussian"])
 
 
-def test_points_on_disk(tmp_path, monkeypatch):
-    from theodolite.numerics import neighbour_products
-
-    rows = CLOUDS["tight clusters"]
+@pytest.mark.parametrize("scores", [700, 1 << 22])
+def test_points_on_disk(tmp_path, monkeypatch, scores):
+    rows = np.concatenate([CLOUDS["tight clusters"], CLOUDS["tight clusters"][:7]])
     stored = np.memmap(tmp_path / "points", np.float64, "w+", shape=rows.shape)
     stored[:] = rows
-    monkeypatch.setattr(neighbour_products, "HELD_IN_MEMORY", 500)
+    monkeypatch.setattr(neighbour_products, "SCORES_AT_ONCE", scores)
+    monkeypatch.setattr(nearest_outside, "SCORES_AT_ONCE", scores)
     known = nearest_neighbours(stored, 10)
     found = spanning_tree(known, stored)
     assert found.searched > 0
-    np.testing.assert_allclose(found.lengths, brute(rows), rtol=1e-12)
+    np.testing.assert_allclose(found.lengths, brute(rows[:400]), rtol=1e-12)
+    parts = [generator(8).permutation(400)[:size] for size in (400, 250, 33)]
+    forest = spanning_trees(known, parts, stored)
+    for number, part in enumerate(parts):
+        np.testing.assert_allclose(forest.lengths[forest.tree == number], brute(rows[part]), rtol=1e-12)
+
+
+def test_parts_of_points_on_disk_stay_there(tmp_path):
+    rows = CLOUDS["gaussian"]
+    np.save(tmp_path / "points.npy", rows)
+    stored, places = np.load(tmp_path / "points.npy", mmap_mode="r"), generator(9).permutation(400)[:90]
+    for given, there in ((stored, True), (rows, False)):
+        part = PointRows(given, nearest_neighbours(given, 1).distinct).part(places)
+        assert (part.on_disk, part.count) == (there, 90)
+        np.testing.assert_array_equal(part.at(np.arange(90)), rows[places])
+        np.testing.assert_array_equal(part.part(np.array([4, 2])).at(slice(0, 2)), rows[places[[4, 2]]])
 
 
 @pytest.mark.parametrize("name", ["gaussian", "tight clusters far off", "lattice", "dust beside rocks"])

@@ -199,51 +199,35 @@ def test_the_order_of_the_rows_and_the_size_of_blocks_do_not_matter(monkeypatch)
     plain, turned = nearest_neighbours(points, 2), nearest_neighbours(points[order], 2)
     np.testing.assert_array_equal(turned.distances, plain.distances[order])
     np.testing.assert_array_equal(order[turned.indices], plain.indices[order])
-    monkeypatch.setattr(neighbour_products, "SCORES_AT_ONCE", 1700)
-    again = nearest_neighbours(points, 2)
-    np.testing.assert_array_equal(again.distances, plain.distances)
+    for scores, across in ((1700, 1 << 15), (1700, 37), (90, 500), (1, 1)):
+        monkeypatch.setattr(neighbour_products, "SCORES_AT_ONCE", scores)
+        monkeypatch.setattr(neighbour_products, "POINTS_AT_ONCE", across)
+        again = nearest_neighbours(points, 2)
+        np.testing.assert_array_equal(again.distances, plain.distances)
+        np.testing.assert_array_equal(again.indices, plain.indices)
 
 
-@pytest.mark.parametrize("cloud", ["gaussian", "clusters 1e-6", "lattice", "offset 1e6"])
-def test_points_on_disk_stay_there(cloud, tmp_path, monkeypatch):
-    points = np.concatenate([CLOUDS[cloud], CLOUDS[cloud][:3]])
-    np.save(tmp_path / "points.npy", points)
-    stored = np.load(tmp_path / "points.npy", mmap_mode="r")
-    monkeypatch.setattr(neighbour_products, "HELD_IN_MEMORY", 700)
-    monkeypatch.setattr(neighbour_products, "SCORES_AT_ONCE", 5000)
-    assert PointRows(stored, distinct_rows(stored)).on_disk
-    found = nearest_neighbours(stored, 12)
-    agree((found.distances, found.indices), CLOUDS[cloud], 12)
-    radii = found.distances[:, 10]
-    counts = range_counts(found.nearest(3), radii, points=stored)
-    np.testing.assert_array_equal(counts, range_counts(found, radii))
+@pytest.mark.parametrize("cloud", ["cross", "lattice", "clusters 1e-9"])
+def test_many_ties_are_settled_in_small_blocks(cloud, monkeypatch):
+    points = CLOUDS[cloud]
+    whole = brute(points, len(points) - 1)[0]
+    for scores in (1, 60, 1000):
+        monkeypatch.setattr(neighbour_products, "SCORES_AT_ONCE", scores)
+        rows = PointRows(points, distinct_rows(points))
+        agree(nearest_by_products(rows, 5), points, 5)
+        radii = whole[:, [0, 3, 30]]
+        below = np.less(whole[:, :, None], radii[:, None, :]).sum(axis=1)
+        np.testing.assert_array_equal(counted(rows, np.arange(len(points)), radii), below)
 
 
-class Stored:
-    def __init__(self, array):
-        self._array, self.shape, self.dtype = array, array.shape, array.dtype
-
-    def __getitem__(self, rows):
-        assert isinstance(rows, slice)
-        return self._array[rows]
-
-
-def test_anything_row_sliceable_will_do():
-    points = CLOUDS["float32"]
-    np.testing.assert_array_equal(
-        nearest_neighbours(Stored(points), 3).distances, nearest_neighbours(points, 3).distances
-    )
-
-
-def test_memory_is_that_of_the_lists_and_a_block():
-    import tracemalloc
-
-    points = generator().normal(size=(12_000, 16)).astype(np.float32)
-    tracemalloc.start()
-    nearest_neighbours(points, 2)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 80e6  # all distances, in single precision, are 576 MB
+def test_a_bound_holds_however_many_features_there_are():
+    """Two units a term: with many terms the products of their errors count too."""
+    wide = np.zeros((3, 1 << 19))
+    wide[np.arange(3), np.arange(3)] = 1.0
+    found = neighbour_products.Products(PointRows(wide, distinct_rows(wide)), np.float32)
+    share = wide.shape[1] * 2.0**-24
+    assert share > 0.03
+    assert found.errors(np.array([0]), np.array([[1]])) >= 2 * share / (1 - share) * found.squares[:2].sum()
 
 
 def test_rounding_is_bounded_not_guessed():
@@ -273,21 +257,35 @@ def test_range_counts_equal_brute_force(cloud, inclusive):
     # Radii at distances themselves, between them, beyond all, and none.
     radii = np.stack([whole[:, 0], whole[:, 7], 1.1 * whole[:, 20], 2 * whole[:, -1], 0 * whole[:, 0]], axis=1)
     within = np.less_equal if inclusive else np.less
-    expected = within(whole[:, :, None], radii[:, None, :]).sum(axis=1)
     places = np.arange(len(points))
     rows = PointRows(points, distinct_rows(points))
-    np.testing.assert_array_equal(counted(rows, places, radii, inclusive=inclusive), expected)
-    # Listed distances may differ in the last place.
-    radii *= 1 + 1e-12 if inclusive else 1 - 1e-12
-    for k in (1, 12):
-        known = nearest_neighbours(points, k)
-        np.testing.assert_array_equal(range_counts(known, radii, points=points, inclusive=inclusive), expected)
-        own = range_counts(known, known.distances, points=points, inclusive=inclusive)
-        # Its own distances count as its lists say: what comes before, or with it.
-        listed = within(known.distances[:, :, None], known.distances[:, None, :]).sum(axis=1)
-        inside = known.distances < known.distances[:, -1:]
-        np.testing.assert_array_equal(own[inside], listed[inside])
-        assert (own >= listed).all()
+    below = np.less(whole[:, :, None], radii[:, None, :]).sum(axis=1)
+    np.testing.assert_array_equal(counted(rows, places, radii), below)
+    # What lies at a radius but for rounding lies at it, wherever the radius comes from.
+    expected = within(whole[:, :, None], radii[:, None, :] * (1 + 1e-11 if inclusive else 1 - 1e-11)).sum(axis=1)
+    for rounding in (-2e-12, 0.0, 2e-12):
+        for k in (1, 12):
+            known = nearest_neighbours(points, k)
+            rounded = radii * (1 + rounding)
+            np.testing.assert_array_equal(range_counts(known, rounded, points=points, inclusive=inclusive), expected)
+    long, short = nearest_neighbours(points, 30), nearest_neighbours(points, 2)
+    same = range_counts(short, long.distances[:, :9], points=points, inclusive=inclusive)
+    np.testing.assert_array_equal(same, range_counts(long, long.distances[:, :9], points=points, inclusive=inclusive))
+
+
+def test_a_tie_between_points_counts_alike_for_all():
+    """Distances of one length in a turned lattice differ in their last digits; they are one length all the same."""
+    turned = lattice(5, 4) @ np.linalg.qr(generator(3).normal(size=(4, 4)))[0]
+    turned = np.pad(turned, ((0, 0), (0, 5))) @ np.linalg.qr(generator(4).normal(size=(9, 9)))[0]
+    steps = (lattice(5, 4)[:, None] != lattice(5, 4)).any(axis=2) & (
+        np.abs(lattice(5, 4)[:, None] - lattice(5, 4)).sum(axis=2) == 1
+    )
+    for k in (3, 20):
+        known = nearest_neighbours(turned, k)
+        radius = float(known.distances[0, 0])
+        np.testing.assert_array_equal(range_counts(known, radius, points=turned), 0)
+        touching = range_counts(known, radius, points=turned, inclusive=True)
+        np.testing.assert_array_equal(touching, steps.sum(axis=1))
 
 
 def test_range_counts_of_one_radius_and_of_lists_alone():
@@ -324,7 +322,7 @@ def test_bad_input():
         nearest_neighbours(points, 300)
     with pytest.raises(ValueError, match="k is 0"):
         nearest_neighbours(points, 0)
-    with pytest.raises(ValueError, match="there are 1 distinct points"):
+    with pytest.raises(ValueError, match="k is 1; all rows are one point, which has no neighbours"):
         nearest_neighbours(np.ones((5, 2)), 1)
     for factor in (1e80, 1e-80):
         with pytest.raises(SpreadError, match="the largest deviation from the mean is"):

@@ -78,22 +78,6 @@ def _torch_to_numpy(array: Array) -> np.ndarray[Any, Any]:
     return np.asarray(array.contiguous().view(carrier).numpy().view(getattr(ml_dtypes, name)))
 
 
-def on_host(points: Any) -> Any:
-    """Bring an array to NumPy, and leave what is no array where it is.
-
-    Parameters
-    ----------
-    points : array, or anything row-sliceable
-        Of any library and device, or stored.
-
-    Returns
-    -------
-    numpy.ndarray or object
-        Stored points come back as they are, to be read in blocks.
-    """
-    return to_numpy(points) if is_array(points) else points
-
-
 def like(value: float | np.ndarray[Any, Any], model: Array) -> Array:
     """Give a number computed on the host back in the caller's library, on the caller's device.
 

@@ -22,7 +22,7 @@ from typing import (
     get_type_hints,
 )
 
-from theodolite.core.outcomes import Refusal
+from theodolite.core.outcomes import Note, Refusal
 from theodolite.core.parameters import complete, takes_rng
 from theodolite.core.results import BESIDE, Result
 from theodolite.core.traits import Field, Runs, Traits
@@ -51,6 +51,8 @@ class Hooks(TypedDict, total=False):
     synthetic: Callable[..., Any]
     looks_at: Callable[..., Any]
     chance: Callable[..., Mapping[str, float]]
+    doubts: Callable[..., tuple[Note, ...]]
+    neighbours: Callable[[int, Mapping[str, Any]], int]
 
 
 def measure(
@@ -79,7 +81,7 @@ def measure(
     version : int
         Raised whenever the same input may give another number.
     **hooks
-        What else it brings: `synthetic`, `looks_at`, `chance`, as `Traits` says.
+        What else it brings: `synthetic`, `looks_at`, `chance`, `doubts`, `neighbours`, as `Traits` says.
 
     Returns
     -------

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.core.arrays import on_host
+from theodolite.core.arrays import is_array, to_numpy
 from theodolite.core.outcomes import Outcome, Refusal
 from theodolite.core.views import View
 from theodolite.numerics.coincident import Distinct, NonFiniteRowsError, distinct_rows
+from theodolite.numerics.neighbour_devices import on_device
+from theodolite.numerics.neighbour_points import gathered
 from theodolite.numerics.neighbours import Neighbours, ShortListsError, SpreadError, nearest_neighbours, range_counts
 
 
@@ -30,15 +32,32 @@ class Surrounded(View):
         if self.known is not None:
             return self.known.distinct
         try:
-            return distinct_rows(on_host(self.points))
+            return distinct_rows(self._searched)
         except NonFiniteRowsError as error:
             raise Refusal(Outcome.NOT_FINITE_ROWS, str(error)) from None
+
+    @property
+    def _searched(self) -> Any:
+        """The points where single rows can be picked: in memory, in a file, or on a GPU that they lie on."""
+        return self.once("searched", self._gathered)
+
+    def _gathered(self) -> Any:
+        points = self.points
+        if isinstance(points, np.ndarray) or on_device(points):
+            return points
+        return to_numpy(points) if is_array(points) else gathered(points)
+
+    @property
+    def listed(self) -> int:
+        """How many neighbours of each point are known by now."""
+        known: Neighbours | None = self._derived.get("neighbours", self.known)
+        return 0 if known is None else known.k
 
     def neighbours(self, k: int) -> Neighbours:
         """Find the k nearest neighbours of every distinct point.
 
         The largest k that was asked for is computed, and cut where fewer are wanted, so that measures share one pass;
-        ask for the largest first.
+        ask for the largest first. Points on a GPU are searched there, and points in a file stay there.
 
         Parameters
         ----------
@@ -53,15 +72,18 @@ class Surrounded(View):
         Raises
         ------
         Refusal
-            If there are not more than k distinct points, if rows are not finite, or if there are only moments.
+            If there are not more than k distinct points, if rows are not finite, or if there are only moments, or only
+            fewer neighbours.
         """
         count = self.distinct.count
         if k >= count:
-            raise Refusal(Outcome.TOO_FEW_POINTS, f"{count} distinct points, k = {k}")
+            raise Refusal(Outcome.TOO_FEW_POINTS, f"{count} distinct point{'s' * (count != 1)}, k = {k}")
         known: Neighbours | None = self._derived.get("neighbours", self.known)
-        if known is None or (known.k < k and self.known is None):
+        if self.known is not None and self.known.k < k:
+            raise Refusal(Outcome.NEEDS_ROWS, f"k is {k}; {self.known.k} neighbours of each point are known")
+        if known is None or known.k < k:
             try:
-                known = nearest_neighbours(on_host(self.points), k, distinct=self.distinct)
+                known = nearest_neighbours(self._searched, k, distinct=self.distinct)
             except SpreadError as error:
                 raise Refusal(Outcome.OUT_OF_RANGE, str(error)) from None
             self._derived["neighbours"] = known
@@ -71,7 +93,7 @@ class Surrounded(View):
         """Count how many other distinct points lie within radii of each.
 
         Where the neighbours that are known already reach a radius, their lists are read; points are looked at only
-        beyond.
+        beyond. A distance that differs from a radius by less than 1e-11 of it is the radius.
 
         Parameters
         ----------
@@ -83,7 +105,7 @@ class Surrounded(View):
         Returns
         -------
         ndarray of int, shape (points,) or (points, radii)
-            The counts; a point that lies at a radius to the last digit of its distance may fall on either side.
+            The counts.
 
         Raises
         ------
@@ -93,6 +115,7 @@ class Surrounded(View):
         known = self._derived.get("neighbours", self.known)
         known = self.neighbours(1) if known is None else known
         try:
-            return range_counts(known, radii, points=on_host(self.points), inclusive=inclusive)
+            points = None if self.known is not None else self._searched
+            return range_counts(known, radii, points=points, inclusive=inclusive)
         except ShortListsError as error:
             raise Refusal(Outcome.NEEDS_ROWS, str(error)) from None

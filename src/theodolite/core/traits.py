@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from theodolite.core.outcomes import Note
     from theodolite.core.views import View
 
 Move = Literal[
@@ -129,6 +130,13 @@ class Traits:
         parameters. Resamples are drawn from that one.
     chance : callable or None
         For a measure whose chance level has a closed form: gives it by field, from the view and the parameters.
+    doubts : callable or None
+        For a measure that gives bare numbers: gives the notes that belong beside them, from the view and the
+        parameters. A run over many pairs asks for them; a call doesn't, and so costs nothing more and stays
+        differentiable.
+    neighbours : callable or None
+        For a measure that looks at nearest neighbours: gives how many of each point, from the number of distinct points
+        and the parameters. A run asks a cloud once for the largest number that its measures look at.
     variadic : bool
         Whether the last view stands for any number of positional arguments.
     """
@@ -142,4 +150,6 @@ class Traits:
     synthetic: Callable[..., Any] | None = None
     looks_at: Callable[..., Any] | None = None
     chance: Callable[..., Mapping[str, float]] | None = None
+    doubts: Callable[..., tuple[Note, ...]] | None = None
+    neighbours: Callable[[int, Mapping[str, Any]], int] | None = None
     variadic: bool = False

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Index = NDArray[np.int64]
 
-_ENTRIES_AT_ONCE = 1 << 22
+_ENTRIES_AT_ONCE = 1 << 20
 
 
 class NonFiniteRowsError(ValueError):

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.numerics.coincident import Distinct
 from theodolite.numerics.nearest_outside import nearest_outside
 from theodolite.numerics.neighbour_points import PointRows
 from theodolite.numerics.neighbours import Neighbours
@@ -286,7 +285,7 @@ class _Growth:
         whole = part.size == self.known.count and bool((part[1:] > part[:-1]).all())
         if whole:
             return self.rows
-        return PointRows(self.rows.at(part), Distinct.all_of(part.size))
+        return self.rows.part(part)
 
     @cached_property
     def rows(self) -> PointRows:

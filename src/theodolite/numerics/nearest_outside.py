@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.numerics.neighbour_points import PointRows
-from theodolite.numerics.neighbour_products import Products
+from theodolite.numerics.neighbour_products import SCORES_AT_ONCE, Products
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -48,13 +48,16 @@ def nearest_outside(rows: PointRows, places: Index, groups: Index) -> tuple[Floa
     left: Index = np.argsort(groups[places], kind="stable")
     for precision in (np.float32, np.float64):
         products, doubtful = Products(rows, precision), []
-        for start in range(0, left.size, products.step):
-            some = left[start : start + products.step]
+        blocks = [left[start : start + products.step] for start in range(0, left.size, products.step)]
+        while blocks:
+            some = blocks.pop()
             found = _nearest(rows, products, places[some], groups, members)
-            if found is None:
+            if found is not None:
+                distances[some], indices[some] = found
+            elif products.single:
                 doubtful.append(some)
-                continue
-            distances[some], indices[some] = found
+            else:
+                blocks += np.array_split(some, 2)
         if not doubtful:
             break
         left = np.concatenate(doubtful)
@@ -64,10 +67,10 @@ def nearest_outside(rows: PointRows, places: Index, groups: Index) -> tuple[Floa
 def _nearest(
     rows: PointRows, products: Products, places: Index, groups: Index, members: tuple[Index, Index]
 ) -> tuple[Float, Index] | None:
-    """Settle a block of rows; none where single precision leaves too much doubt."""
+    """Settle a block of rows; none where there are too many candidates for single precision, or for memory."""
     limits = np.full(places.size, np.inf)
     pieces: list[tuple[Index, Index]] = []
-    count = 0
+    count, most = 0, _CANDIDATES * places.size if products.single else SCORES_AT_ONCE
     for start, scores in products.scores(places):
         for run, own in _own_groups(groups[places], members):
             within = own[(own >= start) & (own < start + scores.shape[1])] - start
@@ -81,7 +84,7 @@ def _nearest(
             ceiling = np.nextafter(highest.astype(products.precision), products.precision(np.inf))
         row, point = np.nonzero((scores <= ceiling[:, None]) & (scores < np.inf))
         count += row.size
-        if products.single and count > _CANDIDATES * places.size:
+        if count > most and (products.single or places.size > 1):
             return None
         pieces.append((row, point + start))
     row, point = (np.concatenate(parts) for parts in zip(*pieces, strict=True))

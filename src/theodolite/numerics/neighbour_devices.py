@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from theodolite.numerics.coincident import Distinct, to_host
 from theodolite.numerics.neighbour_points import PointRows
-from theodolite.numerics.neighbour_products import SPARE, first_of, settled
+from theodolite.numerics.neighbour_products import SPARE, first_of, relative_bound, settled
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -95,7 +95,7 @@ class _Search:
         self._kept = min(k + SPARE, rows.count - 1)
         self.step = max(1, SCORES_AT_ONCE // rows.count)
         limits = np.finfo(np.float32)
-        self._relative = (rows.width + 16) * float(limits.eps)
+        self._relative = relative_bound(rows.width, float(limits.eps))
         self._absolute = 8.0 * (rows.width + 16) * float(limits.tiny)
 
     def _there(self, points: Any, host: NDArray[Any]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -17,6 +19,7 @@ Index = NDArray[np.int64]
 SMALLEST, LARGEST = 1e-70, 1e70
 TINY = 1e-280  # squares below it lose digits to underflow
 ENTRIES_AT_ONCE = 1 << 20
+HELD_IN_MEMORY = 1 << 24  # entries of points that are no array; more of them go into a file
 
 
 class SpreadError(ValueError):
@@ -39,7 +42,7 @@ class PointRows:
     Parameters
     ----------
     points : array, shape (rows, features)
-        A NumPy array (one on disk stays there); whatever else it is, is brought to memory.
+        A NumPy array (one on disk stays there); whatever else it is, is gathered.
     distinct : Distinct
         Which rows to take.
 
@@ -50,20 +53,17 @@ class PointRows:
     """
 
     def __init__(self, points: Any, distinct: Distinct) -> None:
-        self._points = points if isinstance(points, np.ndarray) else _in_memory(points)
+        self._points = points if isinstance(points, np.ndarray) else gathered(points)
         self._first = distinct.first
-        self._plain = distinct.count == distinct.rows
+        self._plain = distinct.count == len(self._points)
         self.count, self.width = distinct.count, int(points.shape[1])
+        self.on_disk = _on_disk(self._points)
+        """Whether the points are read from a file."""
         self.centre, largest = self._moments()
         if largest and not SMALLEST < largest < LARGEST:
             raise SpreadError(largest)
         # A power of two, so that nothing is rounded.
         self.scale = 2.0 ** -np.frexp(largest)[1] if largest else 1.0
-
-    @property
-    def on_disk(self) -> bool:
-        """Whether the points are read from a file."""
-        return isinstance(self._points, np.memmap)
 
     def _moments(self) -> tuple[Float, float]:
         base = to_host(self._points[:1])[0]
@@ -107,6 +107,23 @@ class PointRows:
         moved = self.at(places) - self.centre
         moved *= self.scale
         return moved
+
+    def part(self, places: Index) -> PointRows:
+        """Take some of the points: into memory, unless they are read from a file.
+
+        Parameters
+        ----------
+        places : ndarray of int, shape (some,)
+            Which.
+
+        Returns
+        -------
+        PointRows
+            Those alone.
+        """
+        if self.on_disk:
+            return PointRows(self._points, Distinct(self._first[places], np.arange(places.size)))
+        return PointRows(self.at(places), Distinct.all_of(places.size))
 
     def stretches(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
         """Cut the points into stretches of which one fits into memory easily.
@@ -205,12 +222,37 @@ def lengths(vectors: Float) -> Float:
     return np.asarray(found)
 
 
-def _in_memory(points: Any) -> NDArray[Any]:
-    """Bring points of another library or another kind to NumPy, in float32 where that holds them."""
+def gathered(points: Any) -> NDArray[Any]:
+    """Bring points of another library, or stored ones, to where single rows can be picked.
+
+    Parameters
+    ----------
+    points : array, shape (rows, features)
+        An array of any library, or anything row-sliceable; it is read in blocks.
+
+    Returns
+    -------
+    ndarray, shape (rows, features)
+        In float32 where that holds them, else in float64; in memory or, where there are many, in a file without a
+        name that is gone with the array.
+    """
     narrow = any(name in str(points.dtype) for name in ("float32", "float16", "float8"))
-    made = np.empty(tuple(int(side) for side in points.shape), np.float32 if narrow else np.float64)
-    start = 0
+    kind, shape = np.float32 if narrow else np.float64, tuple(int(side) for side in points.shape)
+    if shape[0] * shape[1] > HELD_IN_MEMORY:
+        with tempfile.TemporaryFile(prefix="theodolite-points-") as file:
+            for block in blocks_of(points):
+                file.write(block.astype(kind, copy=False).data)
+            file.flush()
+            return np.memmap(file, kind, "r", shape=shape)
+    made, start = np.empty(shape, kind), 0
     for block in blocks_of(points):
         made[start : start + len(block)] = block
         start += len(block)
     return made
+
+
+def _on_disk(array: Any) -> bool:
+    # What is picked from a numpy.memmap is one by its type, and an array that looks at one isn't; the memory tells.
+    while isinstance(array, np.ndarray | memoryview):
+        array = array.base if isinstance(array, np.ndarray) else array.obj
+    return isinstance(array, mmap.mmap)

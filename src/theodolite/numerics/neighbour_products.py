@@ -2,9 +2,9 @@
 
 The squared distance of two points about the mean is |x|² + |y|² - 2 x·y. In floating point of unit roundoff u, with
 points of `width` features, what comes out differs from it by at most c u (|x|² + |y|²), where c is twice the number of
-features and a few more: once for the products and sums (in any order, Higham 2002, (3.5)), whose terms add up to at
-most |y|² + 2|x||y|, and little for rounding the points. A point nearer to x than r is no longer than |x| + r, so that
-the bound needs no longest point of all.
+features and a few more (over 1 - c u / 2, which tells from a hundred thousand features on): once for the products and
+sums (in any order, Higham 2002, (3.5)), whose terms add up to at most |y|² + 2|x||y|, and little for rounding the
+points. A point nearer to x than r is no longer than |x| + r, so that the bound needs no longest point of all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Index = NDArray[np.int64]
 SPARE = 8  # candidates beyond k, so that a row is certain unless its neighbours all but tie
 GROUP = 16
 SCORES_AT_ONCE = 1 << 22
-HELD_IN_MEMORY = 1 << 26
+ENTRIES_MADE = 1 << 22
+ROWS_FOR_A_STRETCH = 512
+POINTS_AT_ONCE = 1 << 17  # more of them, and a block of scores would have too few rows
+_AMBIGUOUS = 64  # points that single precision may leave in doubt before a row is counted in double
 
 
 class Products:
@@ -41,33 +44,47 @@ class Products:
         self._rows, self.precision = rows, precision
         self.single = precision is np.float32
         limits = np.finfo(precision)
-        self._relative = 2.0 * (rows.width + 16) * float(limits.eps) / 2
+        self._relative = relative_bound(rows.width, float(limits.eps))
         self._absolute = 8.0 * (rows.width + 16) * float(limits.tiny)
         self.squares = np.empty(rows.count)
-        keep = not rows.on_disk or rows.count * (rows.width + 1) <= HELD_IN_MEMORY
+        # What is asked in double precision is asked of few rows, and a copy of all points isn't worth its memory.
+        keep = self.single and not rows.on_disk
         self._held = np.empty((rows.count, rows.width + 1), precision) if keep else None
         for start, stop in rows.stretches():
-            made, squares = self._made(slice(start, stop))
-            self.squares[start:stop] = squares
-            if self._held is not None:
-                self._held[start:stop] = made
+            made = np.empty((stop - start, rows.width + 1), precision) if self._held is None else self._held[start:stop]
+            self.squares[start:stop] = self._fill(made, slice(start, stop))
         self._longest = float(self.squares.max())
-        self._across = rows.count if keep else max(1, HELD_IN_MEMORY // (rows.width + 1))
-        self.step = max(1, SCORES_AT_ONCE // min(self._across, rows.count))
+        if keep:
+            self._across = min(rows.count, POINTS_AT_ONCE)
+            self.step = max(1, SCORES_AT_ONCE // self._across)
+        else:
+            # A stretch is made anew for each block of rows, of which there are to be enough that it pays.
+            most = max(1, ENTRIES_MADE // (rows.width + 1))
+            self._across = min(rows.count, most, max(1, SCORES_AT_ONCE // ROWS_FOR_A_STRETCH))
+            self.step = max(1, min(most, SCORES_AT_ONCE // self._across))
 
-    def _made(self, places: Index | slice) -> tuple[NDArray[Any], Float]:
+    def _fill(self, made: NDArray[Any], places: Index | slice) -> Float:
         """Round some points, with their squares beside them."""
-        near = self._rows.near_one(places)
-        made = np.empty((len(near), self._rows.width + 1), self.precision)
-        made[:, :-1] = near
+        made[:, :-1] = self._rows.near_one(places)
         squares = np.einsum("ij,ij->i", made[:, :-1], made[:, :-1], dtype=np.float64)
         made[:, -1] = squares
-        return made, squares
+        return np.asarray(squares)
 
     def _stretch(self, start: int, stop: int) -> NDArray[Any]:
         if self._held is not None:
             return self._held[start:stop]
-        return np.concatenate([self._made(slice(*piece))[0] for piece in self._rows.stretches(start, stop)])
+        made = np.empty((stop - start, self._rows.width + 1), self.precision)
+        for first, last in self._rows.stretches(start, stop):
+            self._fill(made[first - start : last - start], slice(first, last))
+        return made
+
+    def _picked(self, places: Index) -> NDArray[Any]:
+        if self._held is not None:
+            return np.asarray(self._held[places])
+        made = np.empty((places.size, self._rows.width + 1), self.precision)
+        for first, last in self._rows.stretches(0, places.size):
+            self._fill(made[first:last], places[first:last])
+        return made
 
     def scores(self, rows: Index) -> Iterator[tuple[int, NDArray[Any]]]:
         """Give squared distances less the row's own square, of some rows from a stretch of points at a time.
@@ -84,7 +101,7 @@ class Products:
         scores : ndarray, shape (some, stretch)
             Infinite for a point and itself.
         """
-        left = self._made(rows)[0] if self._held is None else self._held[rows]
+        left = self._picked(rows)
         left *= self.precision(-2)
         left[:, -1] = 1
         for start in range(0, self._rows.count, self._across):
@@ -129,6 +146,25 @@ class Products:
             The bounds.
         """
         return np.asarray(self._relative * (self.squares[rows][:, None] + self.squares[others]) + self._absolute)
+
+
+def relative_bound(width: int, epsilon: float) -> float:
+    """Bound the error of squared distances by products, over the sum of both points' squares.
+
+    Parameters
+    ----------
+    width : int
+        How many features there are.
+    epsilon : float
+        Of the precision: the distance from 1 to the next number.
+
+    Returns
+    -------
+    float
+        The bound.
+    """
+    share = (width + 16) * epsilon / 2
+    return 2.0 * share / max(1.0 - share, 1e-3)
 
 
 def nearest_by_products(rows: PointRows, k: int) -> tuple[Float, Index, int]:
@@ -251,22 +287,39 @@ def settled(rows: PointRows, doubtful: Index, limits: Float, k: int) -> tuple[Fl
     """
     double = Products(rows, np.float64)
     distances, indices = np.empty((doubtful.size, k)), np.empty((doubtful.size, k), np.int64)
-    for start in range(0, doubtful.size, double.step):
-        some = slice(start, start + double.step)
-        limit = limits[some] * rows.scale
-        highest = limit**2 * (1 + 1e-12) - double.squares[doubtful[some]] + double.bound(doubtful[some], limit)
-        found = [(first, np.nonzero(scores <= highest[:, None])) for first, scores in double.scores(doubtful[some])]
-        row = np.concatenate([pair[0] for _, pair in found])
-        point = np.concatenate([first + pair[1] for first, pair in found])
+    left: list[Index] = [
+        np.arange(at, min(at + double.step, doubtful.size)) for at in range(0, doubtful.size, double.step)
+    ]
+    while left:
+        some = left.pop()
+        found = _within(double, doubtful[some], limits[some] * rows.scale)
+        if found is None:
+            left += np.array_split(some, 2)
+            continue
+        row, point = found
         apart = rows.apart(doubtful[some][row], point)
         order = np.lexsort((point, apart, row))
-        firsts = np.searchsorted(row[order], np.arange(limit.size))
+        firsts = np.searchsorted(row[order], np.arange(some.size))
         chosen = order[firsts[:, None] + np.arange(k)]
         distances[some], indices[some] = apart[chosen], point[chosen]
     return distances, indices
 
 
-def counted(rows: PointRows, places: Index, radii: Float, *, inclusive: bool) -> Index:
+def _within(products: Products, places: Index, limits: Float) -> tuple[Index, Index] | None:
+    """Give the pairs of rows and points that may be as near as limits; none where several rows have too many."""
+    highest = limits**2 * (1 + 1e-12) - products.squares[places] + products.bound(places, limits)
+    pieces, count = [], 0
+    for start, scores in products.scores(places):
+        row, point = np.nonzero(scores <= highest[:, None])
+        count += row.size
+        if count > SCORES_AT_ONCE and places.size > 1:
+            return None
+        pieces.append((row, point + start))
+    rows, points = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    return rows, points
+
+
+def counted(rows: PointRows, places: Index, radii: Float) -> Index:
     """Count how many others lie within radii of some points.
 
     Parameters
@@ -277,13 +330,11 @@ def counted(rows: PointRows, places: Index, radii: Float, *, inclusive: bool) ->
         Which points.
     radii : ndarray, shape (some, radii)
         The radii of each.
-    inclusive : bool
-        Count what lies at the radius itself.
 
     Returns
     -------
     ndarray of int, shape (some, radii)
-        The counts, exact.
+        How many distances by differences are below each, exactly.
     """
     found = np.zeros(radii.shape, np.int64)
     doubtful: Index = np.arange(places.size)
@@ -292,7 +343,7 @@ def counted(rows: PointRows, places: Index, radii: Float, *, inclusive: bool) ->
         left = []
         for start in range(0, doubtful.size, products.step):
             some = doubtful[start : start + products.step]
-            counts, settled_here = _counted(rows, products, places[some], radii[some], inclusive)
+            counts, settled_here = _counted(rows, products, places[some], radii[some])
             found[some] = counts
             left.append(some[~settled_here])
         doubtful = np.concatenate(left)
@@ -301,16 +352,14 @@ def counted(rows: PointRows, places: Index, radii: Float, *, inclusive: bool) ->
     return found
 
 
-def _counted(
-    rows: PointRows, products: Products, places: Index, radii: Float, inclusive: bool
-) -> tuple[Index, NDArray[np.bool_]]:
+def _counted(rows: PointRows, products: Products, places: Index, radii: Float) -> tuple[Index, NDArray[np.bool_]]:
     """Count those surely within, and look at those in doubt unless single precision leaves too many."""
     scaled = np.minimum(radii * rows.scale, 1e100)
     bounds = np.stack([products.bound(places, column) for column in scaled.T], axis=1)
     middle = scaled**2 - products.squares[places][:, None]
     slack = bounds + 1e-12 * scaled**2
     counts, ambiguous = np.zeros(radii.shape, np.int64), np.zeros(places.size, np.int64)
-    pairs = []
+    most = _AMBIGUOUS if products.single else rows.count * radii.shape[1]
     # Limits in the precision of the scores, so that comparing copies nothing, and rounded outwards.
     low, high = (
         np.nextafter((middle + way * slack).astype(products.precision), products.precision(way * np.inf))
@@ -322,11 +371,7 @@ def _counted(
             counts[:, j] += np.count_nonzero(below, axis=1)
             doubtful = (scores <= high[:, j, None]) ^ below
             ambiguous += np.count_nonzero(doubtful, axis=1)
-            pairs.append((j, start, doubtful))
-    settled_here = ambiguous <= (64 if products.single else rows.count * radii.shape[1])
-    for j, start, doubtful in pairs:
-        row, point = np.nonzero(doubtful & settled_here[:, None])
-        apart = rows.apart(places[row], point + start)
-        within = apart <= radii[row, j] if inclusive else apart < radii[row, j]
-        counts[:, j] += np.bincount(row[within], minlength=places.size)
-    return counts, settled_here
+            row, point = np.nonzero(doubtful & (ambiguous <= most)[:, None])
+            within = rows.apart(places[row], point + start) < radii[row, j]
+            counts[:, j] += np.bincount(row[within], minlength=places.size)
+    return counts, ambiguous <= most

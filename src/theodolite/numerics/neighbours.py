@@ -31,7 +31,7 @@ Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 FEATURES_OF_A_TREE = 6
-_LAST_PLACES = 1e-11  # relative, more than any two ways to a distance differ
+_AT_THE_RADIUS = 1e-11  # relative, more than any two ways to a distance differ
 POINTS_FOR_EACH_NEIGHBOUR = 150  # fewer, and finding candidates is cheaper in double precision than refining them
 
 
@@ -121,8 +121,9 @@ def nearest_neighbours(points: Any, k: int, *, distinct: Distinct | None = None)
     Parameters
     ----------
     points : array, shape (rows, features)
-        Finite numbers. A NumPy array on disk (`numpy.memmap`) is read in blocks, a tensor on a GPU is searched there,
-        and anything else with `shape` and ``[start:stop]`` is brought to memory.
+        Finite numbers. A NumPy array on disk (`numpy.memmap`) stays there and is read in blocks, a tensor on a GPU is
+        searched there, and anything else with `shape` and ``[start:stop]`` is gathered block by block: in memory, or
+        in a temporary file where it has more than 2**24 entries.
     k : int
         How many neighbours, fewer than there are distinct points.
     distinct : Distinct, optional
@@ -136,10 +137,12 @@ def nearest_neighbours(points: Any, k: int, *, distinct: Distinct | None = None)
     Raises
     ------
     ValueError
-        If there are not more than k distinct points.
+        If there are not more than k distinct points, or k is below 1.
     """
     distinct = distinct_rows(points) if distinct is None else distinct
     count = distinct.first.size
+    if count < 2:
+        raise ValueError(f"k is {k}; all rows are one point, which has no neighbours")
     if not 1 <= k < count:
         raise ValueError(f"k is {k}; there are {count} distinct points, so it must be from 1 to {count - 1}")
     rows = PointRows(points, distinct)
@@ -158,6 +161,9 @@ def nearest_neighbours(points: Any, k: int, *, distinct: Distinct | None = None)
 def range_counts(known: Neighbours, radii: Any, *, points: Any = None, inclusive: bool = False) -> Index:
     """Count how many others lie within radii of each point.
 
+    A distance that differs from a radius by less than 1e-11 of it is the radius: rounding doesn't decide where points
+    of coarse features lie.
+
     Parameters
     ----------
     known : Neighbours
@@ -172,8 +178,7 @@ def range_counts(known: Neighbours, radii: Any, *, points: Any = None, inclusive
     Returns
     -------
     ndarray of int, shape (points,) or (points, radii)
-        The counts of distinct points; one that lies at a radius to the last digit of its distance may fall on either
-        side.
+        The counts of distinct points, the same whether lists or points were looked at.
 
     Raises
     ------
@@ -187,32 +192,12 @@ def range_counts(known: Neighbours, radii: Any, *, points: Any = None, inclusive
         raise ValueError(f"radii: expected numbers of 0 or more, one or a row for each of {known.count} points")
     columns = given.shape[1] if given.ndim == 2 else 1
     each = np.broadcast_to(given if given.ndim == 2 else given.reshape(-1, 1), (known.count, columns))
-    counts = np.stack([_listed(known.distances, column, inclusive) for column in each.T], axis=1)
-    longest = each.max(axis=1)
-    beyond = longest >= known.distances[:, -1] if inclusive else longest > known.distances[:, -1]
+    each = each * (1.0 + _AT_THE_RADIUS if inclusive else 1.0 - _AT_THE_RADIUS)
+    counts = np.stack([np.count_nonzero(known.distances < column[:, None], axis=1) for column in each.T], axis=1)
+    beyond = each.max(axis=1) > known.distances[:, -1]
     unreached = np.flatnonzero(beyond & (known.k < known.count - 1))
     if unreached.size:
         if points is None:
             raise ShortListsError(int(unreached.size), known.k)
-        rows = PointRows(points, known.distinct)
-        counts[unreached] = counted(rows, unreached, each[unreached], inclusive=inclusive)
-        counts[unreached] += _listed_otherwise(known, rows, unreached, each[unreached], inclusive)
-    return np.asarray(counts if given.ndim == 2 else counts[:, 0])
-
-
-def _listed_otherwise(known: Neighbours, rows: PointRows, places: Index, radii: Float, inclusive: bool) -> Index:
-    """Say how many more the lists count than the points, whose distances may differ in the last place."""
-    # A radius that is a listed distance itself is to count as its list says.
-    listed, more = known.distances[places], np.zeros(radii.shape, np.int64)
-    for j, radius in enumerate(radii.T):
-        row, place = np.nonzero(np.abs(listed - radius[:, None]) <= _LAST_PLACES * radius[:, None])
-        apart = rows.apart(places[row], known.indices[places][row, place])
-        for distances, way in ((listed[row, place], 1), (apart, -1)):
-            within = distances <= radius[row] if inclusive else distances < radius[row]
-            more[:, j] += way * np.bincount(row[within], minlength=places.size)
-    return np.asarray(more)
-
-
-def _listed(distances: Float, radii: Float, inclusive: bool) -> Index:
-    within = distances <= radii[:, None] if inclusive else distances < radii[:, None]
-    return np.asarray(np.count_nonzero(within, axis=1), np.int64)
+        counts[unreached] = counted(PointRows(points, known.distinct), unreached, each[unreached])
+    return np.asarray(counts if given.ndim == 2 else counts[:, 0], np.int64)

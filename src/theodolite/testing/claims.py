@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from theodolite.core.clouds import Cloud
 from theodolite.core.outcomes import Refusal
+from theodolite.core.parameters import complete
 from theodolite.core.traits import Field, Move
 from theodolite.testing.subject import Check, Numbers, Subject, close
 
@@ -49,6 +51,8 @@ def claims(subject: Subject) -> Iterator[Check]:
         yield subject.check(f"{name} of float32 agrees with float64", _precise, name)
     for way in subject.specimens.equivalents:
         yield subject.check(f"gives the same {way}", _equivalent, way)
+    if subject.measure.traits.views == (Cloud,) and not subject.measure.traits.variadic:
+        yield subject.check("looks at as many neighbours as it says", _looks_at)
 
 
 def _keeps(subject: Subject, name: str, move: str, degree: float) -> None:
@@ -166,3 +170,20 @@ def _equivalent(subject: Subject, way: str) -> None:
                 raise AssertionError(
                     f"{subject.name}.{name} of {sample!r} is {value!r}, but {got.get(name)!r} when it is passed {way}"
                 )
+
+
+def _looks_at(subject: Subject) -> None:
+    says = subject.measure.traits.neighbours
+    parameters = complete(subject.measure, subject.parameters)
+    for sample, (rows, *beside) in subject.samples.items():
+        cloud = Cloud(rows)
+        try:
+            subject.result((cloud, *beside))
+        except Refusal:
+            continue
+        said = 0 if says is None else says(cloud.distinct.count, parameters)
+        if cloud.listed != said:
+            raise AssertionError(
+                f"{subject.name} looked at {cloud.listed} neighbours of each point of the sample {sample!r} and says "
+                f"{said}; declare them, so that a run finds neighbours once: @measure(neighbours=...)"
+            )
