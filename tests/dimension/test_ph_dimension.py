@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
+from scipy.stats import t
 
 from theodolite.core import Cloud, Missing, Outcome, Refusal
 from theodolite.dimension import ph_dimension
@@ -91,6 +92,9 @@ def test_the_plan_of_gptid():
             medians.append(np.median(lengths))
         slopes.append(np.polyfit(np.log(found.extra["sizes"]), np.log(medians), 1)[0])
     assert float(found.slope) == pytest.approx(np.mean(slopes), rel=1e-9)
+    interval = found.intervals["slope"]
+    assert float(interval.se) == pytest.approx(np.std(slopes, ddof=1) / np.sqrt(3), rel=1e-6)
+    assert float(interval.high - interval.low) == pytest.approx(2 * t.ppf(0.975, 2) * float(interval.se), rel=1e-9)
     with pytest.raises(Refusal, match="80 needed"):
         ph_dimension(rows[:79], plan="gptid")
 

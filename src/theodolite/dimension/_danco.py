@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import Array, Cloud, Field, Limits, Note, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension, common_fields
+from theodolite.dimension._estimate import Lists, NeighbourDimension, common_fields, reach_of_one_more
 from theodolite.dimension._patches import distinct_points
 from theodolite.numerics.ball_calibration import concentration
 from theodolite.numerics.ball_search import nearest_ball
@@ -49,7 +49,7 @@ class DANCo(NeighbourDimension):
     ]
 
 
-@measure(cite="ceruti2014danco", needs="rows", runs="host")
+@measure(cite="ceruti2014danco", needs="rows", runs="host", neighbours=reach_of_one_more)
 def danco(cloud: Cloud, /, *, k: Annotated[int, Limits(ge=3)] = 10, rng: int | np.random.Generator = 0) -> DANCo:
     r"""DANCo: the dimension of the ball whose points have neighbours at such distances and such angles.
 
@@ -74,7 +74,8 @@ def danco(cloud: Cloud, /, *, k: Annotated[int, Limits(ge=3)] = 10, rng: int | n
     Returns
     -------
     DANCo
-        The dimension with its interval, and how unlike the ball the cloud is.
+        The dimension with its interval, and how unlike the ball the cloud is. No interval where balls of even more
+        dimensions than the points span would be more like it.
 
     Raises
     ------
@@ -137,6 +138,8 @@ def danco(cloud: Cloud, /, *, k: Annotated[int, Limits(ge=3)] = 10, rng: int | n
     error = own * np.sqrt(1.0 + ball.noise)
     distance = even_distance(law_positions(("ratio", 1, k + 1), ball.dimension * logs))
     common = common_fields(cloud, lists.near, (ball.dimension, error), (distance, None))
+    if not ball.inside:
+        common["intervals"] = {}
     if ball.dimension > span - 0.5 and span > 1:
         seen = f"the points span {span} dimensions, {ball.dimension:.2f} were found"
         common["notes"] += (Note(Outcome.AT_SPAN, seen, "dimension"),)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from theodolite.core import Cloud, Limits, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension
+from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_k
 from theodolite.dimension._patches import distinct_points, patch_fields
 from theodolite.numerics.patch_dimension import Average, Variant, simplex_skewness, skewness_fit
 
@@ -26,7 +26,7 @@ class ExpectedSimplexSkewness(NeighbourDimension):
     """
 
 
-@measure(cite="johnsson2015low", needs="rows", runs="host")
+@measure(cite="johnsson2015low", needs="rows", runs="host", neighbours=reach_of_k)
 def expected_simplex_skewness(
     cloud: Cloud,
     /,

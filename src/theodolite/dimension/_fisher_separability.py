@@ -167,7 +167,8 @@ def fisher_separability(
     """
     distinct = cloud.distinct
     if distinct.count < 3:
-        raise Refusal(Outcome.TOO_FEW_POINTS, f"{distinct.count} distinct points, 3 are the fewest")
+        seen = f"{distinct.count} distinct point{'s' * (distinct.count != 1)}, 3 needed"
+        raise Refusal(Outcome.FEWER_ROWS_THAN_NEEDED, seen)
     rows = np.asarray(to_numpy(cloud.centred))[distinct.first]
     points = on_sphere(rows - rows.mean(axis=0), condition)
     count, counts = len(points), inseparable_counts(points)

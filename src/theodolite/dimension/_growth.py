@@ -8,13 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from theodolite.core import Array, Cloud, Field, Interval, Missing, Note, Outcome, Result
-from theodolite.dimension._estimate import SIGNS, given_back
+from theodolite.dimension._estimate import SIGNS, few_points_notes, given_back
 from theodolite.numerics.growth_law import Growth
 
-_T95 = 2.306004135204166
-"""Of Student's law with as many degrees of freedom as there are halvings."""
-
-HALVINGS = 8
 _FEWEST = 40
 
 
@@ -112,7 +108,7 @@ def growth_fields(cloud: Cloud, found: Growth, power: float) -> dict[str, Any]:
         Keywords of a `GrowthDimension`.
     """
     inverse, error = (1.0 - found.slope) / power, found.error / power
-    reach = _T95 * error
+    reach = found.steps * error
     intervals = {
         "inverse": _interval(cloud, inverse - reach, inverse + reach, error),
         "slope": _interval(cloud, found.slope - power * reach, found.slope + power * reach, found.error),
@@ -122,16 +118,13 @@ def growth_fields(cloud: Cloud, found: Growth, power: float) -> dict[str, Any]:
     distinct = cloud.distinct
     if inverse > 0:
         dimension, seen = given_back(cloud, 1.0 / inverse), ""
-        most = 2.0 * np.log10(distinct.count)
         if inverse > reach:
             ends = 1.0 / (inverse + reach), 1.0 / (inverse - reach)
             intervals["dimension"] = _interval(cloud, *ends, error / inverse**2)
         else:
             seen = f"1/dimension is {inverse:.3g} with a standard error of {error:.2g}"
-        if not seen and inverse * most < 1:
-            seen = f"{distinct.count} points tell of {most:.1f} dimensions at most, {1 / inverse:.1f} were found"
-        if seen:
-            notes = (Note(Outcome.TOO_FEW_FOR_DIMENSION, seen, "dimension"), *notes)
+        few = few_points_notes(distinct.count, 1.0 / inverse)
+        notes = ((Note(Outcome.TOO_FEW_FOR_DIMENSION, seen, "dimension"),) if seen else few) + notes
     return {
         "dimension": dimension,
         "inverse": given_back(cloud, inverse),

@@ -1,13 +1,16 @@
 """The dimension from how the length of the graph of nearest neighbours grows with the number of points."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from theodolite.core import Cloud, Limits, Outcome, Refusal, measure, to_numpy
-from theodolite.dimension._growth import HALVINGS, GrowthDimension, growth_fields
+from theodolite.dimension._growth import GrowthDimension, growth_fields
 from theodolite.numerics.growth_law import growing_parts, smallest_part
+from theodolite.numerics.halves import HALVINGS
 from theodolite.numerics.part_lists import distances_within
 
 _ENOUGH = 6  # times as many neighbours are listed as the smallest part needs on average, for its half
@@ -33,7 +36,17 @@ class KNNGraphDimension(GrowthDimension):
     """
 
 
-@measure(cite="costa2004geodesic", needs="rows", runs="host")
+def _reach(count: int, parameters: Mapping[str, Any]) -> int:
+    k = int(parameters["k"])
+    return min(count - 1, math.ceil(_ENOUGH * k * count / _smallest(count, k, parameters["share"])))
+
+
+def _smallest(count: int, k: int, share: float) -> int:
+    """Say how many points the smallest part has, whose halves are to have neighbours enough."""
+    return max(smallest_part(count, share), 2 * (k + 1))
+
+
+@measure(cite="costa2004geodesic", needs="rows", runs="host", neighbours=_reach)
 def knn_graph_dimension(
     cloud: Cloud,
     /,
@@ -110,8 +123,8 @@ def knn_graph_dimension(
     count, fewest = cloud.distinct.count, 4 * (k + 1) + 4
     if count < fewest:
         raise Refusal(Outcome.FEWER_ROWS_THAN_NEEDED, f"{count} distinct points, {fewest} needed for k = {k}")
-    smallest = max(smallest_part(count, share), 2 * (k + 1))
-    known = cloud.neighbours(min(count - 1, int(np.ceil(_ENOUGH * k * count / smallest))))
+    smallest = _smallest(count, k, share)
+    known = cloud.neighbours(_reach(count, {"k": k, "share": share}))
     points = np.asarray(to_numpy(cloud.rows), np.float64)[cloud.distinct.first]
     parts = growing_parts(count, smallest, 6, (repeats, HALVINGS), np.random.default_rng(rng))
     # In units of the longest edge, whose powers stay in range.

@@ -1,16 +1,18 @@
 """The dimension from how the length of the minimum spanning tree grows with the number of points."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import Array, Cloud, Field, Limits, Outcome, Refusal, measure
 from theodolite.dimension._estimate import given_back
-from theodolite.dimension._growth import HALVINGS, GrowthDimension, growth_fields
+from theodolite.dimension._growth import GrowthDimension, growth_fields
 from theodolite.numerics.growth_law import Growth, growing_parts, line, smallest_part
+from theodolite.numerics.halves import HALVINGS
 from theodolite.numerics.mst import spanning_trees
 from theodolite.numerics.neighbours import Neighbours
 
@@ -18,6 +20,7 @@ _FEWEST = 16  # points, so that halves have parts at all
 _LISTED = 64
 _ENOUGH = 8  # listed neighbours that lie in the smallest part, on average
 _GPTID_SMALLEST, _GPTID_STEPS, _GPTID_RERUNS = 40, 7, 3
+_T95_OF_RERUNS = 4.302652729911275  # of Student's law with two degrees of freedom
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,18 @@ class PHDimension(GrowthDimension):
     ]
 
 
-@measure(cite="schweinhart2020fractal", needs="rows", runs="host")
+def _reach(count: int, parameters: Mapping[str, Any]) -> int:
+    smallest = _smallest(count, parameters["plan"], parameters["share"])
+    if parameters["plan"] == "even":
+        smallest = max(1, smallest // 2)  # of a half
+    return min(_LISTED, count - 1, -(-_ENOUGH * count // smallest))
+
+
+def _smallest(count: int, plan: str, share: float) -> int:
+    return smallest_part(count, share) if plan == "even" else _GPTID_SMALLEST
+
+
+@measure(cite="schweinhart2020fractal", needs="rows", runs="host", neighbours=_reach)
 def ph_dimension(
     cloud: Cloud,
     /,
@@ -138,13 +152,11 @@ def ph_dimension(
     fewest = _FEWEST if plan == "even" else 2 * _GPTID_SMALLEST
     if count < fewest:
         raise Refusal(Outcome.FEWER_ROWS_THAN_NEEDED, f"{count} distinct points, {fewest} needed")
-    smallest = smallest_part(count, share) if plan == "even" else _GPTID_SMALLEST
-    listed = min(_LISTED, count - 1, -(-_ENOUGH * count // (smallest // 2 if plan == "even" else smallest)))
-    known, generator = cloud.neighbours(listed), np.random.default_rng(rng)
+    known, generator = cloud.neighbours(_reach(count, {"plan": plan, "share": share})), np.random.default_rng(rng)
     if plan == "gptid":
         found, searched = _as_gptid(cloud, known, alpha, generator)
     else:
-        parts = growing_parts(count, smallest, 6, (repeats, HALVINGS), generator)
+        parts = growing_parts(count, _smallest(count, plan, share), 6, (repeats, HALVINGS), generator)
         lengths, searched = _lengths(cloud, known, parts.members, alpha)
         found = parts.growth(lengths)
     return PHDimension(**growth_fields(cloud, found, alpha), searched=given_back(cloud, float(searched)))
@@ -176,4 +188,5 @@ def _as_gptid(cloud: Cloud, known: Neighbours, alpha: float, rng: np.random.Gene
     lines = np.asarray([line(sizes, several) for several in medians])
     slope, r_squared, residual = lines.mean(axis=0)
     error = float(lines[:, 0].std(ddof=1) / np.sqrt(_GPTID_RERUNS))
-    return Growth(float(slope), error, float(r_squared), float(residual), sizes, medians.mean(axis=0)), searched
+    numbers = float(slope), error, float(r_squared), float(residual)
+    return Growth(*numbers, sizes, medians.mean(axis=0), _T95_OF_RERUNS), searched

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from theodolite.core import Cloud, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension
+from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_k
 from theodolite.dimension._patches import distinct_points, patch_fields
 from theodolite.numerics.patch_dimension import Average, averaged, tight_local_dimensions
 
@@ -26,7 +26,7 @@ class TightLocal(NeighbourDimension):
     """
 
 
-@measure(cite="amsaleg2019intrinsic", needs="rows", runs="host")
+@measure(cite="amsaleg2019intrinsic", needs="rows", runs="host", neighbours=reach_of_k)
 def tight_local(
     cloud: Cloud,
     /,

@@ -17,6 +17,7 @@ _STEP = 1e-3
 _NEAR = 0.01
 _LOWEST = 0.5
 _WIDEST = 4
+_AT_END = 1e-3  # dimensions; as near to the last one that was looked at it is the last one
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class NearestBall:
         By how much the dimension grows with each of the numbers that were given.
     noise : float
         Variance of the balls' numbers there, as a share of that of numbers of one cloud.
+    inside : bool
+        Whether divergence grows to both sides; else the balls that were drawn end there.
     drawn : ndarray
         The dimensions that balls were drawn in, ascending.
     divergences : ndarray
@@ -45,6 +48,7 @@ class NearestBall:
     divergence: float
     slopes: Float
     noise: float
+    inside: bool
     drawn: Float
     divergences: Float
     concentrations: Float
@@ -163,6 +167,7 @@ def nearest_ball(given: Float, settings: tuple[int, int, int], span: int) -> Nea
         *found,
         np.asarray(slopes),
         float(leverage @ leverage) / balls_of(settings[0]),
+        between.low + _AT_END < found[0] < between.high - _AT_END,
         np.asarray(drawn, np.float64),
         np.asarray([balls.from_given(d) for d in drawn]),
         np.asarray([balls.drawn[d] for d in drawn]),

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.numerics.halves import T95, halves_error
+
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 
@@ -39,6 +41,8 @@ class Growth:
         Points of a part, ascending.
     lengths : ndarray, shape (sizes,)
         Mean length at each size.
+    steps : float
+        Within how many standard errors 95 percent lie.
     """
 
     slope: float
@@ -47,6 +51,7 @@ class Growth:
     residual: float
     sizes: list[int]
     lengths: Float
+    steps: float = T95
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +92,8 @@ class Parts:
             if not group:
                 whole = several, means
         halves = np.asarray(slopes[1:]).reshape(-1, 2)
-        error = float(np.sqrt(((halves[:, 0] - halves[:, 1]) ** 2).mean() / 4.0))
         slope, r_squared, residual = line(*whole)
-        return Growth(slope, error, r_squared, residual, whole[0].tolist(), whole[1])
+        return Growth(slope, halves_error(halves), r_squared, residual, whole[0].tolist(), whole[1])
 
 
 def smallest_part(count: int, share: float) -> int:

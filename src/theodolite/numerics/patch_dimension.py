@@ -70,7 +70,7 @@ def _apart(vectors: Float, sign: float) -> Float:
 def _reach(first: Float, second: Float, apart: Float) -> Float:
     # How far a neighbour lies from another as seen within the ball that touches the patch's rim: the root of
     # (1 - u_i²) s² + (u_i² + v² - u_j²) s - v² = 0, taken without a difference of near numbers.
-    middle = first**2 + apart - second**2
+    middle = (first - second) * (first + second) + apart
     rim = 1.0 - first**2
     root = np.sqrt(middle**2 + 4.0 * apart * rim)
     with np.errstate(divide="ignore", invalid="ignore"):

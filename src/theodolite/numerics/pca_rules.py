@@ -14,15 +14,20 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
 from theodolite.numerics.marchenko_pastur import marchenko_pastur_edges, marchenko_pastur_quantile
+from theodolite.numerics.tracy_widom import edge_law
 
-__all__ = ["NOISE_TESTS", "SHAPE_RULES", "leading"]
+__all__ = ["LEVEL", "NOISE_TESTS", "SHAPE_RULES", "kritchman_nadler", "leading"]
 
 Float = NDArray[np.float64]
+
+LEVEL = 0.005
+"""At which a direction stands out from noise, for Kritchman and Nadler."""
 
 _KEPT = 0.95  # of the variance
 _FUKUNAGA_OLSEN = 0.05  # of the largest
 _FAN_GAP, _FAN_KEPT = 10.0, 0.8
 _TIE = 1e-12  # relative; two variances as near as that are equal
+_ROUNDS, _SETTLED = 100, 1e-10
 
 
 def leading(spectra: Float) -> Float:
@@ -103,13 +108,18 @@ def _fan(spectra: Float) -> Float:
     return np.asarray(np.where(first[..., 0] == 0, 1.0, found))
 
 
-def _marchenko_pastur(spectrum: Float, count: int) -> float:
-    edge = float(np.median(spectrum)) * marchenko_pastur_edges(min(1.0, spectrum.size / count))[1]
+def _aspect(size: int, rows: int, features: int) -> float:
+    """Give the shorter over the longer side of the matrix that the noise fills."""
+    return min(1.0, size / max(rows, features))
+
+
+def _marchenko_pastur(spectrum: Float, rows: int, features: int) -> float:
+    edge = float(np.median(spectrum)) * marchenko_pastur_edges(_aspect(spectrum.size, rows, features))[1]
     return float((spectrum > edge).sum())
 
 
-def _gavish_donoho(spectrum: Float, count: int) -> float:
-    ratio = min(1.0, spectrum.size / count)
+def _gavish_donoho(spectrum: Float, rows: int, features: int) -> float:
+    ratio = _aspect(spectrum.size, rows, features)
     middle = float(marchenko_pastur_quantile(0.5, ratio))
     hard = 2.0 * (ratio + 1.0) + 8.0 * ratio / (ratio + 1.0 + np.sqrt(ratio**2 + 14.0 * ratio + 1.0))
     threshold = np.sqrt(hard / middle)
@@ -117,21 +127,72 @@ def _gavish_donoho(spectrum: Float, count: int) -> float:
     return float((values > threshold * np.median(values)).sum())
 
 
-def _minka(spectrum: Float, count: int) -> float:
+def kritchman_nadler(spectrum: Float, rows: int, features: int, *, level: float = LEVEL) -> float:
+    """Count the leading directions each of which stands out from noise of the level that is left without it.
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (directions,)
+        Variances above 0, descending.
+    rows, features : int
+        How many the variances are of.
+    level : float
+        How often noise alone is taken for a direction, by the law of Tracy and Widom.
+
+    Returns
+    -------
+    float
+        A whole number, less than there are directions, since one at least is noise.
+
+    Examples
+    --------
+    >>> kritchman_nadler(np.array([9.0, 4.0, 1.1, 1.0, 0.9]), 100, 5)
+    2.0
+    """
+    freedom = rows - 1
+    for kept in range(1, spectrum.size):
+        law = edge_law(*sorted((features - kept, freedom)), estimated=False)
+        if freedom * spectrum[kept - 1] <= law.threshold(level) * _noise(spectrum, kept, freedom, features):
+            return kept - 1.0
+    return spectrum.size - 1.0
+
+
+def _noise(spectrum: Float, kept: int, freedom: int, features: int) -> float:
+    """Find the variance of the noise, with what it adds to the variances that are kept taken out of these."""
+    # A direction of variance r in noise of variance v is seen with the variance x where r² - r (x + v - v γ) + x v = 0,
+    # γ being the other features over the rows; of the noise of all features x - r is what is found there.
+    others = features - kept
+    tail, leading_ones = float(spectrum[kept:].sum()), spectrum[:kept]
+    # What it is where what is kept is far above it.
+    variance = tail / others / max(1.0 - kept / freedom, 1.0 / freedom)
+    for _ in range(_ROUNDS):
+        middle = leading_ones + variance * (1.0 - others / freedom)
+        root = middle**2 - 4.0 * leading_ones * variance
+        if (root < 0.0).any():  # as a direction that is no more than noise
+            break
+        before = variance
+        variance = (tail + float((leading_ones - (middle + np.sqrt(root)) / 2.0).sum())) / others
+        if abs(variance - before) <= _SETTLED * before:
+            break
+    return variance
+
+
+def _minka(spectrum: Float, rows: int, features: int) -> float:
     size = spectrum.size
     if size == 1:
         return 1.0
     values = leading(spectrum)
     kept = np.arange(1, size)
-    noise = (values.sum() - np.cumsum(values)[:-1]) / (size - kept)
-    volumes = np.cumsum(gammaln((size - kept + 1) / 2) - np.log(np.pi) * (size - kept + 1) / 2) - kept * np.log(2.0)
-    likelihood = -0.5 * count * (np.cumsum(np.log(values))[:-1] + (size - kept) * np.log(noise))
-    free = size * kept - kept * (kept + 1) / 2 + kept
-    evidence = volumes + likelihood + 0.5 * np.log(2.0 * np.pi) * free - 0.5 * kept * np.log(count)
-    return float(np.argmax(evidence - 0.5 * _curvatures(values, noise, count)) + 1)
+    noise = (values.sum() - np.cumsum(values)[:-1]) / (features - kept)
+    halves = (features - kept + 1) / 2
+    volumes = np.cumsum(gammaln(halves) - np.log(np.pi) * halves) - kept * np.log(2.0)
+    likelihood = -0.5 * rows * (np.cumsum(np.log(values))[:-1] + (features - kept) * np.log(noise))
+    free = features * kept - kept * (kept + 1) / 2 + kept
+    evidence = volumes + likelihood + 0.5 * np.log(2.0 * np.pi) * free - 0.5 * kept * np.log(rows)
+    return float(np.argmax(evidence - 0.5 * _curvatures(values, noise, rows, features)) + 1)
 
 
-def _curvatures(values: Float, noise: Float, count: int) -> Float:
+def _curvatures(values: Float, noise: Float, rows: int, features: int) -> Float:
     """Log determinants of the second derivative of the evidence, for each number of directions that are kept."""
     size = values.size
     apart = np.triu(np.log(np.maximum(values[:, None] - values, _TIE)), 1)
@@ -140,10 +201,12 @@ def _curvatures(values: Float, noise: Float, count: int) -> Float:
     # Pairs of which both are kept, and of which one is: cumulative sums over the triangle.
     among = np.cumsum((apart + inverse).sum(axis=0))[:-1]
     across = np.cumsum(apart.sum(axis=1))[:-1] - np.cumsum(apart.sum(axis=0))[:-1]
+    # Features beyond the rows have a variance of zero.
+    across = across + (features - size) * np.cumsum(np.log(values))[:-1]
     against = np.log(np.maximum(1.0 / noise[:, None] - 1.0 / values[:-1], _TIE))
-    across = across + (size - kept) * np.tril(against).sum(axis=1)
-    pairs = size * kept - kept * (kept + 1) / 2
-    return np.asarray(among + across + pairs * np.log(count))
+    across = across + (features - kept) * np.tril(against).sum(axis=1)
+    pairs = features * kept - kept * (kept + 1) / 2
+    return np.asarray(among + across + pairs * np.log(rows))
 
 
 SHAPE_RULES: Mapping[str, Callable[[Float], Float]] = MappingProxyType(
@@ -160,7 +223,12 @@ SHAPE_RULES: Mapping[str, Callable[[Float], Float]] = MappingProxyType(
 )
 """Rules that look at the shape of spectra, many at once."""
 
-NOISE_TESTS: Mapping[str, Callable[[Float, int], float]] = MappingProxyType(
-    {"marchenko_pastur": _marchenko_pastur, "gavish_donoho": _gavish_donoho, "minka": _minka}
+NOISE_TESTS: Mapping[str, Callable[..., float]] = MappingProxyType(
+    {
+        "marchenko_pastur": _marchenko_pastur,
+        "gavish_donoho": _gavish_donoho,
+        "kritchman_nadler": kritchman_nadler,
+        "minka": _minka,
+    }
 )
-"""Tests that compare a spectrum with that of noise, given how many rows it is of."""
+"""Tests that compare a spectrum with that of noise, given how many rows and features it is of."""
