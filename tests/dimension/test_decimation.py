@@ -61,6 +61,8 @@ def test_by_hand():
     labels = random_halves(90, 1, np.random.default_rng(int(np.random.default_rng(4).integers(2**63))))
     halves = [float(two_nn(rows[labels == label], fit="ml").dimension) for label in (0, 1)]
     assert float(found.dimension) == pytest.approx(np.mean(halves), rel=1e-12)
+    errors = [float(two_nn(rows[labels == label], fit="ml").intervals["dimension"].se) for label in (0, 1)]
+    assert float(found.intervals["dimension"].se) == pytest.approx(np.hypot(*errors) / 2, rel=1e-12)
     assert found.extra["sizes"].tolist() == [90, 45, 22]
     assert (np.diff(found.extra["radii"]) > 0).all()
 
@@ -86,6 +88,31 @@ def test_small_parts_and_equal_distances_are_refused():
     with pytest.raises(Refusal) as refused:
         decimation(np.eye(70))
     assert refused.value.outcome is Outcome.EQUAL_DISTANCES
+
+
+def test_a_scale_without_a_number_is_left_out():
+    """Whole numbers: next to all points lie as far apart as the nearest, and in parts they don't."""
+    rows = np.stack(np.meshgrid(np.arange(20.0), np.arange(20.0)), axis=-1).reshape(-1, 2)
+    with pytest.raises(Refusal) as refused:
+        two_nn(rows)
+    assert refused.value.outcome is Outcome.EQUAL_DISTANCES
+    found = decimation(rows, halvings=2)
+    sizes = found.extra["sizes"].tolist()
+    assert 100 in sizes
+    assert 400 not in sizes
+    assert len(sizes) == found.extra["dimensions"].size == found.extra["radii"].size
+    assert np.isfinite(found.extra["dimensions"]).all()
+    with pytest.raises(Refusal, match="after 0 halvings"):
+        decimation(rows, halvings=0)
+
+
+def test_too_few_points_are_those_of_a_part():
+    cube = np.random.default_rng(0).random((1000, 6))
+    assert 2 * np.log10(125) < float(decimation(cube, halvings=3, fit="ml").dimension) < 2 * np.log10(1000)
+    outcomes = [note.outcome for note in decimation(cube, halvings=3, fit="ml").notes]
+    assert Outcome.TOO_FEW_FOR_DIMENSION in outcomes
+    whole = [note.outcome for note in decimation(cube, halvings=0, fit="ml").notes]
+    assert Outcome.TOO_FEW_FOR_DIMENSION not in whole
 
 
 def test_the_seed_deals_the_points_out():

@@ -112,6 +112,21 @@ def test_neighbours_that_are_shared_widen_the_error(estimate):
     assert 1.05 * alone < shared < 2.5 * alone
 
 
+@pytest.fixture(scope="module")
+def tori() -> list[Cloud]:
+    rng = np.random.default_rng(1)
+    return [Cloud(np.exp(2j * np.pi * rng.random((400, 2))).view(float)) for _ in range(100)]
+
+
+# Counted as independent, the points would give p-values below 0.1 for 0.16 (gride) to 0.37 (mind) of these clouds.
+@pytest.mark.parametrize("name", ["two_nn", "gride", "mle", "lid", "mind", "method_of_moments", "mada"])
+def test_the_test_of_the_law_has_its_level_where_points_share_neighbours(tori, name):
+    p_values = np.asarray([ESTIMATES[name](torus).chances["goodness_of_fit"].p_value for torus in tori])
+    assert np.mean(p_values < 0.1) <= 0.13
+    assert np.mean(p_values < 0.01) <= 0.03
+    assert p_values.mean() < 0.85
+
+
 def test_the_poisson_law_at_a_dimension_that_is_no_integer():
     cloud = Cloud.from_neighbours(poisson_neighbours(4000, 64, 3.7, rng=9))
     for name, estimate in ESTIMATES.items():

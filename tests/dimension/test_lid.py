@@ -16,6 +16,7 @@ def test_of_the_poisson_law(holds, k, dimension):
 def test_one_dimension_everywhere_varies_as_estimates_do(poisson):
     whole = lid(poisson(7.5))
     assert float(whole.heterogeneity) < 0.06
+    assert float(lid(poisson(7.5), k=5).heterogeneity) < 0.06
     own = whole.extra["pointwise"]
     assert own.mean() == pytest.approx(7.5, abs=3 * own.std() / np.sqrt(own.size))
     assert own.std() == pytest.approx(7.5 / np.sqrt(17), rel=0.03)

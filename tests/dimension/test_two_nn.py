@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import gamma, kstest
 
 from theodolite.core import Cloud, Outcome, Refusal
-from theodolite.dimension import two_nn
+from theodolite.dimension import mle, two_nn
 from theodolite.testing import poisson_neighbours
 
 FITS = ("linear", "ml", "censored")
@@ -18,8 +19,8 @@ def test_of_the_poisson_law(holds, fit, dimension):
 
 @pytest.mark.shared
 def test_against_two_packages(agrees):
-    assert agrees(two_nn, "skdim.TwoNN(linear,discard=.1)", "dadapy.2NN(base,.9)", "TwoNN.linear") == 13
-    assert agrees(two_nn, "skdim.TwoNN(mle,discard=0)", "dadapy.2NN(ml)", "TwoNN.mle0", fit="ml") == 13
+    assert agrees(two_nn, "skdim.TwoNN(linear,discard=.1)", "dadapy.2NN(base,.9)", "TwoNN.linear") == 24
+    assert agrees(two_nn, "skdim.TwoNN(mle,discard=0)", "dadapy.2NN(ml)", "TwoNN.mle0", fit="ml") == 24
     assert agrees(two_nn, "skdim.TwoNN(mle,discard=.1)", fit="censored") == 6
 
 
@@ -69,8 +70,36 @@ def test_a_dimension_that_the_points_cannot_tell_is_noted():
     rng = np.random.default_rng(0)
     notes = {note.field: note for note in two_nn(rng.random((200, 20))).notes}
     assert notes["dimension"].outcome is Outcome.TOO_FEW_FOR_DIMENSION
-    assert "200 points tell of 4.6 dimensions at most" in notes["dimension"].detail
+    assert "of 200 points, which are enough for 4.6" in notes["dimension"].detail
     assert not two_nn(rng.random((200, 2))).notes
+
+
+def test_the_limit_for_few_points_is_where_edges_take_a_tenth():
+    rng = np.random.default_rng(0)
+    for count, dimension in ((160, 4.4), (1000, 6.0)):
+        nearest, further = [], []
+        for _ in range(20 if count < 500 else 6):
+            cube = Cloud(rng.random((count, round(dimension))))
+            nearest.append(float(two_nn(cube, fit="ml").dimension))
+            further.append(float(mle(cube).dimension))
+        assert 2 * np.log10(count) == pytest.approx(dimension, abs=0.01)
+        assert 0.85 < np.mean(nearest) / round(dimension) < 0.95
+        assert 0.77 < np.mean(further) / round(dimension) < 0.87
+
+
+def test_few_points_are_noted():
+    rng = np.random.default_rng(1)
+    assert [note.outcome for note in two_nn(rng.random((19, 1))).notes] == [Outcome.FEW_POINTS]
+    assert not two_nn(rng.random((20, 1))).notes
+
+
+def test_the_likelihood_has_its_exact_law():
+    """(n - 1) / sum of logarithms, where those are exponential of rate d: n - 1 times d over a gamma number of n."""
+    found = [
+        float(two_nn(Cloud.from_neighbours(poisson_neighbours(9, 2, 3.0, rng=seed)), fit="ml").dimension)
+        for seed in range(1500)
+    ]
+    assert kstest(8 * 3.0 / np.asarray(found), gamma(9).cdf).pvalue > 0.001
 
 
 def test_ties_are_counted():
@@ -81,6 +110,19 @@ def test_ties_are_counted():
         two_nn(corners)
     assert refused.value.outcome is Outcome.EQUAL_DISTANCES
     assert "6 of 6 points" in refused.value.detail
+
+
+@pytest.mark.shared
+def test_on_fashion_mnist(references, fashion):
+    """The numbers of another exact search in the first training images."""
+    given = references["fashion_mnist_prefixes_prototype"]["values"]
+    images = fashion[0][:5000].astype(np.float32)
+    for count in (2000, 5000):
+        cloud, expected = Cloud(images[:count]), given[str(count)]
+        assert float(two_nn(cloud).duplicates) == expected["dups"] == 0
+        assert float(two_nn(cloud).dimension) == pytest.approx(expected["twonn"], rel=1e-6)
+        for k in (5, 10, 20):
+            assert float(mle(cloud, k=k).dimension) == pytest.approx(expected[f"mle{k}"], rel=1e-6)
 
 
 def test_two_points_are_too_few():

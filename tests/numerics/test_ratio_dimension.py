@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import beta
 
 from theodolite.numerics import list_dimension as lists
-from theodolite.numerics.ratio_dimension import log_ratios, ratio_fit, ratio_score, two_nn_fit
+from theodolite.numerics.ratio_dimension import log_ratios, ratio_fit, ratio_score, ratios_differ, two_nn_fit
 from theodolite.testing import poisson_neighbours
 
 DISTANCES = poisson_neighbours(500, 12, 3.4, rng=2).distances
@@ -72,3 +72,16 @@ def test_ratios_of_one_don_t_break_the_likelihood():
     assert np.isfinite(ratio_fit(logs, 2, 4).influence).all()
     assert np.isfinite(ratio_fit(1e-12 * logs, 4, 8).dimension)
     assert np.isfinite(ratio_fit(1e9 * logs, 4, 8).dimension)
+
+
+@pytest.mark.parametrize("fit", ["linear", "ml", "censored"])
+@pytest.mark.parametrize("discard", [0.0, 0.1, 0.5, 0.95])
+@pytest.mark.parametrize("count", [3, 15, 40])
+def test_a_number_is_finite_just_where_it_is_said_to_be(count, discard, fit):
+    for different in range(count + 1):
+        logs = np.random.default_rng(0).permutation(np.r_[np.zeros(count - different), 0.1 + np.arange(different)])
+        if ratios_differ(logs, fit, discard):
+            assert np.isfinite(two_nn_fit(logs, fit, discard).dimension)
+        else:
+            with np.errstate(all="ignore"):
+                assert not np.isfinite(two_nn_fit(logs, fit, discard).dimension)

@@ -99,7 +99,7 @@ class Outcome(Enum):
     )
     FEWER_ROWS_THAN_NEEDED = _refused(
         "There are fewer rows than the estimate is defined for.",
-        "Use more stimuli; below a few hundred any similarity is loose.",
+        "Use more rows; below a few hundred any similarity or dimension is loose.",
     )
     EQUAL_DISTANCES = _refused(
         "The neighbours that are compared lie all but equally far from their points, so that no finite dimension fits.",
@@ -132,6 +132,10 @@ class Outcome(Enum):
     TOO_FEW_FOR_DIMENSION = _note(
         "There are too few points for a dimension this high, so that neighbours lie far apart and near the edge.",
         "Read the number as a lower bound; twice as many digits of points tell of twice the dimension.",
+    )
+    FEW_POINTS = _note(
+        "There are fewer than 20 points, and the standard error is itself not known well.",
+        "Use more points, a hundred or better a thousand; rows that coincide count once.",
     )
     SATURATED = _note(
         "The dimension is more than half of the number of neighbours, and so few cannot span many more directions.",

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 
 from theodolite.core import Array, Cloud, Field, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension
+from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_k
 from theodolite.numerics.fitted_law import binomial_distance, chance_of_binomial_distance
 from theodolite.numerics.list_dimension import binomial_fit, likelihood_fit, log_sums, within_share
 
@@ -40,7 +40,7 @@ class BinomialDimension(NeighbourDimension):
     ]
 
 
-@measure(cite="macocco2023intrinsic", needs="neighbours", runs="host")
+@measure(cite="macocco2023intrinsic", needs="neighbours", runs="host", neighbours=reach_of_k)
 def binomial_dimension(
     cloud: Cloud,
     /,

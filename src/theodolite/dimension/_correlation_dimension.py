@@ -1,24 +1,19 @@
 """The dimension from how the number of pairs of points within a distance grows with the distance."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import Array, Cloud, Field, Limits, Outcome, ParameterError, Refusal, measure
-from theodolite.dimension._estimate import (
-    NeighbourDimension,
-    common_fields,
-    curve,
-    given_back,
-    plateau,
-)
+from theodolite.dimension._estimate import NeighbourDimension, common_fields, given_back
+from theodolite.dimension._scale_curve import curve, plateau
 
 Float = NDArray[np.float64]
 
 _SCALES = 4  # of the curve between the two radii
-_TIED = 1e-10  # relative; a median is the distance of a pair, and of many where features are coarse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +45,11 @@ class CorrelationDimension(NeighbourDimension):
     ]
 
 
-@measure(cite="grassberger1983measuring", needs="neighbours", runs="host")
+def _reach(_: int, parameters: Mapping[str, Any]) -> int:
+    return int(parameters["k"])
+
+
+@measure(cite="grassberger1983measuring", needs="neighbours", runs="host", neighbours=_reach)
 def correlation_dimension(
     cloud: Cloud,
     /,
@@ -127,7 +126,7 @@ def correlation_dimension(
         raise Refusal(Outcome.EQUAL_DISTANCES, f"both radii are {small:.6g}")
     radii = np.geomspace(small, large, _SCALES + 1)
     radii[0], radii[-1] = small, large
-    counts = cloud.range_counts(np.broadcast_to(radii * (1.0 - _TIED), (near.count, radii.size)))
+    counts = cloud.range_counts(np.broadcast_to(radii, (near.count, radii.size)))
     sums = counts.sum(axis=0)
     if not 0 < sums[0] < sums[-1]:
         raise Refusal(Outcome.NO_DIMENSION, f"{sums[0] // 2} pairs within the smaller radius, {sums[-1] // 2} in all")

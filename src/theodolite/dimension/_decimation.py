@@ -1,26 +1,20 @@
 """The dimension from the two nearest neighbours within random parts of the cloud: the dimension over scales."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import Array, Cloud, Field, Limits, Outcome, Refusal, measure, to_numpy
-from theodolite.dimension._estimate import (
-    SIGNS,
-    NeighbourDimension,
-    common_fields,
-    curve,
-    given_back,
-    plateau,
-    plateau_notes,
-)
+from theodolite.dimension._estimate import SIGNS, NeighbourDimension, common_fields, given_back
+from theodolite.dimension._scale_curve import curve, plateau, plateau_notes
 from theodolite.numerics.decimation import parts, random_halves
 from theodolite.numerics.fitted_law import Law, chance_of_distance, even_distance, law_positions
 from theodolite.numerics.graph_errors import graph_standard_error
 from theodolite.numerics.neighbours import Neighbours
-from theodolite.numerics.ratio_dimension import TwoNNFit, log_ratios, two_nn_fit
+from theodolite.numerics.ratio_dimension import TwoNNFit, log_ratios, ratios_differ, two_nn_fit
 
 _LAW: Law = ("ratio", 1, 2)
 _FEWEST = 15  # points in a part
@@ -79,7 +73,11 @@ class Decimation(NeighbourDimension):
     ]
 
 
-@measure(cite="facco2017estimating", needs="rows", runs="host")
+def _reach(count: int, _: Mapping[str, Any]) -> int:
+    return min(_LISTED, count - 1)
+
+
+@measure(cite="facco2017estimating", needs="rows", runs="host", neighbours=_reach)
 def decimation(
     cloud: Cloud,
     /,
@@ -114,14 +112,14 @@ def decimation(
     Raises
     ------
     Refusal
-        If the parts have fewer than 15 points, or the neighbours of each lie equally far.
+        If the parts have fewer than 15 points, or in one of them the neighbours of each lie equally far.
 
     Notes
     -----
     Parts of a Poisson process are independent of each other, so that the squared error of the mean is the mean of their
     squared errors over their number. Where the lists of nearest neighbours of the whole hold enough of a part, they are
     read; else the part, small by then, is searched. The parts, and so the numbers, depend on the order of the rows and
-    on `rng`; the plateau is that of `gride`.
+    on `rng`; the plateau is that of `gride`. Scales at which neighbours lie equally far are left out of the curve.
 
     Reads as
     --------
@@ -129,7 +127,7 @@ def decimation(
 
     Misleads when
     -------------
-    The parts are small: a dimension of more than twice the digits of their size can't be seen, and the curve falls for
+    The parts are small: a dimension of more than twice the digits of their size comes out low, and the curve falls for
     want of points as it does for noise.
 
     Cost
@@ -152,20 +150,24 @@ def decimation(
     count = cloud.distinct.count
     if count // 2**halvings < _FEWEST:
         raise Refusal(Outcome.FEWER_ROWS_THAN_NEEDED, f"{count} points, {halvings} halvings, parts of {_FEWEST} needed")
-    known = cloud.neighbours(min(_LISTED, count - 1))
+    known = cloud.neighbours(_reach(count, {}))
     points = np.asarray(to_numpy(cloud.rows), np.float64)[cloud.distinct.first]
     seed = np.random.default_rng(rng).integers(2**63)
-    scales: list[_Scale] = []
-    while count // 2 ** len(scales) >= _FEWEST:
-        scales.append(_scale(points, known, (len(scales), int(seed)), fit, discard))
-    chosen = scales[halvings]
+    every: list[_Scale | None] = []
+    while count // 2 ** len(every) >= _FEWEST:
+        every.append(_scale(points, known, (len(every), int(seed)), fit, discard))
+    chosen = every[halvings]
+    if chosen is None:
+        raise Refusal(Outcome.EQUAL_DISTANCES, f"after {halvings} halvings")
+    scales = [scale for scale in every if scale is not None]
     dimensions, errors = [scale.dimension for scale in scales], [scale.error for scale in scales]
     run = plateau(dimensions, errors)
     distance = even_distance(law_positions(_LAW, chosen.scaled))
     p_value = chance_of_distance(distance, count * chosen.independence, _LAW)
-    common = common_fields(cloud, known, (chosen.dimension, chosen.error), (distance, p_value))
+    among = count // 2**halvings
+    common = common_fields(cloud, known, (chosen.dimension, chosen.error), (distance, p_value), among)
     common["notes"] += plateau_notes(run)
-    sizes = np.asarray([count // 2**power for power in range(len(scales))])
+    sizes = np.asarray([count // 2**power for power, scale in enumerate(every) if scale is not None])
     return Decimation(
         **common,
         plateau=given_back(cloud, float(max(1, run.stop - run.start))),
@@ -186,13 +188,13 @@ class _Scale:
 
 def _scale(
     points: NDArray[np.float64], known: Neighbours, drawn: tuple[int, int], fit: TwoNNFit, discard: float
-) -> _Scale:
+) -> _Scale | None:
     halvings, seed = drawn
     labels = random_halves(points.shape[0], halvings, np.random.default_rng(seed))
     found = list(parts(points, known, labels, _TIED))
     logs = [log_ratios(part.distances, 1, 2) for part in found]
-    if not all(np.count_nonzero(given) > given.size * discard for given in logs):
-        raise Refusal(Outcome.EQUAL_DISTANCES, f"after {halvings} halvings")
+    if not all(ratios_differ(given, fit, discard) for given in logs):
+        return None
     fits = [two_nn_fit(given, fit, discard) for given in logs]
     plain = sum(one.independent_error**2 for one in fits)
     tied = sum(graph_standard_error(one.influence, part.indices) ** 2 for one, part in zip(fits, found, strict=True))

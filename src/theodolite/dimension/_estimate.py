@@ -19,6 +19,7 @@ Float = NDArray[np.float64]
 _Z95 = 1.959963984540054
 _FEWEST_TIED, _ENOUGH_TIED = 5, 8
 _MISFIT = 0.01
+_FEW = 20
 SIGNS = "higher = more directions to go from a point"
 
 
@@ -118,8 +119,7 @@ class Lists:
         Lists
             Refused where there are not more than k distinct points.
         """
-        most = cloud.distinct.count - 1 if cloud.known is None else cloud.known.k
-        near = cloud.neighbours(max(k, min(_tied(k), most)))
+        near = cloud.neighbours(reach(k, cloud.distinct.count if cloud.known is None else cloud.known.k + 1))
         return cls(near.nearest(k), near.indices[:, : _tied(k)], cloud)
 
     def to(self, k: int) -> Lists:
@@ -158,21 +158,30 @@ class Lists:
         """
         return graph_standard_error(fit.influence, self.tied)
 
-    def worth(self, fit: DimensionFit) -> float:
+    def worth(self, fit: DimensionFit, positions: Float | None = None) -> float:
         """Say how many independent points these points are worth.
 
         Parameters
         ----------
         fit : DimensionFit
             The fit, of these points.
+        positions : ndarray, shape (points,), optional
+            Where in the law each stands. Where given, what they are worth in telling how many stand below a quartile
+            counts as well, and the least of all is taken.
 
         Returns
         -------
         float
             At most as many as there are.
         """
-        error = self.error(fit)
-        return self.near.count * min(1.0, fit.independent_error / error) ** 2 if error > 0 else float(self.near.count)
+        worth = [self._worth(fit.influence)]
+        if positions is not None:
+            worth += [self._worth((positions < quartile).astype(np.float64)) for quartile in (0.25, 0.5, 0.75)]
+        return min(worth)
+
+    def _worth(self, values: Float) -> float:
+        alone, error = float(values.std()) / np.sqrt(values.size), graph_standard_error(values, self.tied)
+        return self.near.count * min(1.0, alone / error) ** 2 if error > 0 else float(self.near.count)
 
     def fields(self, fit: DimensionFit, distance: float, p_value: float | None = None) -> dict[str, Any]:
         """Put together the fields that all results have.
@@ -209,6 +218,60 @@ class Lists:
         return given_back(self.cloud, value)
 
 
+def reach(k: int, count: int) -> int:
+    """Say how many neighbours an estimate from k of them asks for, with those for its standard error.
+
+    Parameters
+    ----------
+    k : int
+        How many it looks at.
+    count : int
+        How many distinct points there are.
+
+    Returns
+    -------
+    int
+        k or more.
+    """
+    return max(k, min(_tied(k), count - 1))
+
+
+def reach_of_k(count: int, parameters: Mapping[str, Any]) -> int:
+    """Say how many neighbours an estimate from ``k`` of them asks for, as `Traits.neighbours` does.
+
+    Parameters
+    ----------
+    count : int
+        How many distinct points there are.
+    parameters : mapping
+        Those of the measure.
+
+    Returns
+    -------
+    int
+        ``k`` or more.
+    """
+    return reach(parameters["k"], count)
+
+
+def reach_of_one_more(count: int, parameters: Mapping[str, Any]) -> int:
+    """Say how many neighbours an estimate from ``k + 1`` of them asks for, as `Traits.neighbours` does.
+
+    Parameters
+    ----------
+    count : int
+        How many distinct points there are.
+    parameters : mapping
+        Those of the measure.
+
+    Returns
+    -------
+    int
+        ``k + 1`` or more.
+    """
+    return reach(parameters["k"] + 1, count)
+
+
 def _tied(k: int) -> int:
     # To all that a point is compared with where they are few; of many to half, since the others share little with it
     # and each pair that is added to the sum adds to its noise.
@@ -234,7 +297,11 @@ def given_back(cloud: Cloud, value: Any) -> Array:
 
 
 def common_fields(
-    cloud: Cloud, near: Neighbours, estimate: tuple[float, float], fit: tuple[float, float | None]
+    cloud: Cloud,
+    near: Neighbours,
+    estimate: tuple[float, float],
+    fit: tuple[float, float | None],
+    among: int | None = None,
 ) -> dict[str, Any]:
     """Put together the fields that all results have.
 
@@ -248,6 +315,8 @@ def common_fields(
         The dimension and its standard error.
     fit : tuple of (float, float or None)
         Distance from the law, and how often it is as large by chance.
+    among : int, optional
+        How many points neighbours were looked for among, where these aren't all.
 
     Returns
     -------
@@ -255,11 +324,7 @@ def common_fields(
         Keywords of a `NeighbourDimension`.
     """
     dimension, distance, p_value = estimate[0], *fit
-    notes: tuple[Note, ...] = ()
-    most = 2.0 * np.log10(near.count)
-    if dimension > most:
-        seen = f"{near.count} points tell of {most:.1f} dimensions at most, {dimension:.1f} were found"
-        notes += (Note(Outcome.TOO_FEW_FOR_DIMENSION, seen, "dimension"),)
+    notes = few_points_notes(near.count, dimension, among)
     if p_value is not None and p_value < _MISFIT:
         notes += (Note(Outcome.MISFIT, f"p = {p_value:.2g}", "goodness_of_fit"),)
     return {
@@ -274,7 +339,36 @@ def common_fields(
     }
 
 
-def interval_about(cloud: Cloud, dimension: float, error: float) -> Interval:
+def few_points_notes(count: int, dimension: float, among: int | None = None) -> tuple[Note, ...]:
+    """Say where there are few points, by themselves or for a dimension.
+
+    Parameters
+    ----------
+    count : int
+        Distinct points.
+    dimension : float
+        The dimension that was found.
+    among : int, optional
+        How many points neighbours were looked for among, where these aren't all.
+
+    Returns
+    -------
+    tuple of Note
+        Empty where there are enough.
+    """
+    notes: tuple[Note, ...] = ()
+    among = count if among is None else among
+    # The limit of Eckmann and Ruelle (1992).
+    most = 2.0 * np.log10(among)
+    if dimension > most:
+        seen = f"{dimension:.1f} dimensions of {among} points, which are enough for {most:.1f}"
+        notes += (Note(Outcome.TOO_FEW_FOR_DIMENSION, seen, "dimension"),)
+    if count < _FEW:
+        notes += (Note(Outcome.FEW_POINTS, f"{count} points", "dimension"),)
+    return notes
+
+
+def interval_about(cloud: Cloud, dimension: float, error: float, steps: float = _Z95) -> Interval:
     """Make the interval of 95 percent.
 
     Parameters
@@ -283,83 +377,13 @@ def interval_about(cloud: Cloud, dimension: float, error: float) -> Interval:
         What was measured.
     dimension, error : float
         Estimate and standard error.
+    steps : float
+        How many standard errors it reaches to either side; of a normal law by default.
 
     Returns
     -------
     Interval
         Not below 0.
     """
-    low, high = max(0.0, dimension - _Z95 * error), dimension + _Z95 * error
+    low, high = max(0.0, dimension - steps * error), dimension + steps * error
     return Interval(given_back(cloud, low), given_back(cloud, high), 0.95, given_back(cloud, error))
-
-
-def curve(radii: list[float], dimensions: list[float], errors: list[float], run: slice) -> Mapping[str, Float]:
-    """Put a curve over scales among what stands behind a result.
-
-    Parameters
-    ----------
-    radii, dimensions, errors : list of float
-        Mean distance, dimension and standard error at each scale.
-    run : slice
-        Where the dimension stays as it is.
-
-    Returns
-    -------
-    mapping of str to ndarray
-        For `Result.extra`.
-    """
-    return {
-        "radii": np.asarray(radii),
-        "dimensions": np.asarray(dimensions),
-        "standard_errors": np.asarray(errors),
-        "plateau": np.arange(len(radii))[run],
-    }
-
-
-def plateau(dimensions: list[float], errors: list[float]) -> slice:
-    """Find the longest run of scales at which one dimension would do.
-
-    Each scale allows what lies within 5 percent or two standard errors of its own dimension; a run needs one that all
-    its scales allow.
-
-    Parameters
-    ----------
-    dimensions, errors : list of float
-        At each scale.
-
-    Returns
-    -------
-    slice
-        The first of the longest.
-    """
-    reach = [max(0.05 * d, _Z95 * e) for d, e in zip(dimensions, errors, strict=True)]
-    best = slice(0, 0)
-    for start in range(len(dimensions)):
-        low, high = -np.inf, np.inf
-        for stop in range(start, len(dimensions)):
-            low = max(low, dimensions[stop] - reach[stop])
-            high = min(high, dimensions[stop] + reach[stop])
-            if low > high:
-                break
-            if stop + 1 - start > best.stop - best.start:
-                best = slice(start, stop + 1)
-    return best
-
-
-def plateau_notes(run: slice) -> tuple[Note, ...]:
-    """Say where there is no plateau.
-
-    Parameters
-    ----------
-    run : slice
-        From `plateau`.
-
-    Returns
-    -------
-    tuple of Note
-        Empty where three scales agree.
-    """
-    length = run.stop - run.start
-    if length >= 3:
-        return ()
-    return (Note(Outcome.NO_PLATEAU, f"{length} scales agree, 3 make a plateau", "plateau"),)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import polygamma
 
 from theodolite.core import Array, Cloud, Field, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension
+from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_k
 from theodolite.numerics.fitted_law import Law, chance_of_distance, even_distance, law_positions
 from theodolite.numerics.list_dimension import likelihood_fit, log_sums
 
@@ -70,7 +70,7 @@ class LID(NeighbourDimension):
     ]
 
 
-@measure(cite="amsaleg2015estimating", needs="neighbours", runs="host")
+@measure(cite="amsaleg2015estimating", needs="neighbours", runs="host", neighbours=reach_of_k)
 def lid(cloud: Cloud, /, *, k: Annotated[int, Limits(ge=4)] = 20) -> LID:
     r"""Local intrinsic dimension :math:`(k - 2) / \sum_{j<k} \ln (r_k / r_j)` around each point, plain and smoothed.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from theodolite.core import Cloud, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension
+from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_k
 from theodolite.numerics.fitted_law import Law, chance_of_distance, even_distance, law_positions
 from theodolite.numerics.list_dimension import doubling_fit
 from theodolite.numerics.ratio_dimension import log_ratios
@@ -27,12 +27,12 @@ class MADA(NeighbourDimension):
     """
 
 
-@measure(cite="farahmand2007manifold", needs="neighbours", runs="host")
+@measure(cite="farahmand2007manifold", needs="neighbours", runs="host", neighbours=reach_of_k)
 def mada(
     cloud: Cloud,
     /,
     *,
-    k: Annotated[int, Limits(ge=6)] = 20,
+    k: Annotated[int, Limits(ge=5)] = 20,
     convention: Literal["theodolite", "scikit-dimension"] = "theodolite",
 ) -> MADA:
     r"""Manifold-adaptive dimension: the mean over points of :math:`c / \ln (r_k / r_{\lfloor k/2 \rfloor})`.
@@ -42,7 +42,7 @@ def mada(
     cloud : Cloud or array of shape (rows, features)
         The points; rows that coincide count once.
     k : int
-        How many neighbours, 6 or more: with fewer the mean has no finite error.
+        How many neighbours, 5 or more: with fewer the mean has no finite error.
     convention : {"theodolite", "scikit-dimension"}
         c is such that the mean is d exactly, or the ln 2 that it is for large k (high by 7.6 % at k = 20).
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from theodolite.core import Cloud, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension
+from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_k
 from theodolite.numerics.fitted_law import Law, chance_of_distance, even_distance, law_positions
 from theodolite.numerics.list_dimension import moment_fit
 
@@ -29,7 +29,7 @@ class MethodOfMoments(NeighbourDimension):
     """
 
 
-@measure(cite="amsaleg2015estimating", needs="neighbours", runs="host")
+@measure(cite="amsaleg2015estimating", needs="neighbours", runs="host", neighbours=reach_of_k)
 def method_of_moments(
     cloud: Cloud,
     /,

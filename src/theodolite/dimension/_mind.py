@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from theodolite.core import Cloud, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension
+from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_one_more
 from theodolite.numerics.fitted_law import Law, chance_of_distance, even_distance, law_positions
 from theodolite.numerics.ratio_dimension import DimensionFit, log_ratios, ratio_fit, ratio_likelihood
 
@@ -27,7 +27,7 @@ class MiND(NeighbourDimension):
     """
 
 
-@measure(cite="rozza2012novel", needs="neighbours", runs="host")
+@measure(cite="rozza2012novel", needs="neighbours", runs="host", neighbours=reach_of_one_more)
 def mind(
     cloud: Cloud,
     /,
@@ -96,8 +96,11 @@ def mind(
         raise Refusal(Outcome.EQUAL_DISTANCES, f"all {k + 1} of {np.count_nonzero(logs == 0)} points")
     likeliest = ratio_fit(logs, 1, k + 1, unbiased=False)
     law: Law = ("ratio", 1, k + 1)
-    distance = even_distance(law_positions(law, likeliest.dimension * logs))
-    common = lists.fields(likeliest, distance, chance_of_distance(distance, lists.worth(likeliest), law))
+    positions = law_positions(law, likeliest.dimension * logs)
+    distance = even_distance(positions)
+    # Points that are each other's nearest have one distance, which counts for more in the law than in the dimension.
+    worth = lists.worth(likeliest, positions)
+    common = lists.fields(likeliest, distance, chance_of_distance(distance, worth, law))
     if values == "integer":
         common["dimension"] = lists.give(float(_likeliest_integer(logs, k, likeliest)))
     return MiND(**common)

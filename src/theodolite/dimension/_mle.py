@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from theodolite.core import Cloud, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension
+from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_k
 from theodolite.numerics.fitted_law import FittedBy, Law, chance_of_distance, even_distance, law_positions
 from theodolite.numerics.list_dimension import Combination, likelihood_fit, log_sums, noisy_log_sums
 
@@ -24,16 +24,17 @@ class MLE(NeighbourDimension):
     Attributes
     ----------
     dimension : array of shape ()
-        Of all points together. ``extra`` has the ``"pointwise"`` dimension of each distinct point.
+        Of all points together. ``extra`` has the ``"pointwise"`` dimension of each distinct point, infinite where its
+        neighbours lie equally far.
     goodness_of_fit : array of shape ()
         Kolmogorov-Smirnov distance of the points' own estimates from their law, with its p-value: also large where the
-        dimension is not the same everywhere.
+        dimension is not the same everywhere. It is that of the distances as they are, whatever `noise` is.
     points, duplicates, uncertain : array of shape ()
         Distinct points, rows that repeat another, points whose neighbours had to be found again.
     """
 
 
-@measure(cite="levina2004maximum", needs="neighbours", runs="host")
+@measure(cite="levina2004maximum", needs="neighbours", runs="host", neighbours=reach_of_k)
 def mle(
     cloud: Cloud,
     /,
@@ -54,9 +55,9 @@ def mle(
     combine : {"mackay_ghahramani", "levina_bickel", "median"}
         ``1 / mean(1 / m)``, the likeliest for all points; the mean of m; or their median.
     noise : float
-        Standard deviation of the noise in a distance, in the unit of the features. Above 0, each logarithm is taken in
-        expectation over the true distances r below :math:`r_k`, with the weight
-        :math:`e^{-(r_j - r)^2 / 2 \sigma^2}`.
+        Standard deviation of the noise in a distance, in the unit of the features: :math:`\sqrt 2` times that in a
+        feature where both ends hold it. Above 0, each logarithm is taken in expectation over the true distances r below
+        :math:`r_k`, with the weight :math:`e^{-(r_j - r)^2 / 2 \sigma^2}`.
     convention : {"theodolite", "scikit-dimension"}
         Of finitely many neighbours the mean of m is high by (k - 1) / (k - 2) and the median by a known factor, which
         ``"theodolite"`` takes out and ``"scikit-dimension"`` leaves in.
@@ -69,13 +70,18 @@ def mle(
     Raises
     ------
     Refusal
-        If there are not more than k distinct points, or the neighbours of a point (of all, without means of m) lie
-        equally far.
+        If there are not more than k distinct points, or the neighbours of a point (of more than half, without means of
+        m) lie equally far.
 
     Notes
     -----
     Where a factor hides: k - 2 in place of k - 1 unbiases the mean of m, and only that. Put into the inverse of the
     mean of the inverses, which has no bias to speak of, it makes an error of (k - 2) / (k - 1).
+
+    The noise is that of Haro and others: normal about the true distance, whose own density counts as even as far as the
+    noise reaches. It lowers the estimate, which brings it nearer to that of clean data and not onto it, since noise
+    also adds to all distances, more with more features: 600 points of a square with noise of 0.01 in each feature have,
+    for 1.95 (k = 15), in 3 features 2.17 plainly and 1.88 with ``noise=0.0141``, in 5 features 2.36 and 2.04.
 
     Reads as
     --------
@@ -85,7 +91,8 @@ def mle(
     Misleads when
     -------------
     The mean is taken where points all but repeat: single points then have huge dimensions, which the inverse mean and
-    the median survive. The dimension is high, or k large against n: balls reach over edges, and the number is low.
+    the median survive. The dimension is high, or k large against n: balls reach over edges, and the number is low. The
+    noise is as large as the distances: nothing is left of them then, and the number goes to 1.
 
     Cost
     ----
@@ -111,9 +118,10 @@ def mle(
     if not (np.all(plain > 0) if combine == "levina_bickel" else np.median(plain) > 0):
         raise Refusal(Outcome.EQUAL_DISTANCES, f"all {k} of {np.count_nonzero(plain == 0)} points")
     sums = noisy_log_sums(lists.distances, noise) if noise > 0 else plain
-    with np.errstate(divide="ignore"):
-        found = likelihood_fit(sums, k, combine, corrected=convention == "theodolite")
+    found = likelihood_fit(sums, k, combine, corrected=convention == "theodolite")
     law: Law = ("sum", k)
-    distance = even_distance(law_positions(law, likelihood_fit(sums, k, combine).dimension * sums))
-    p_value = chance_of_distance(distance, lists.worth(found), law, _FITTED_BY[combine])
+    # Expectations over the noise vary less than the law says, so that the test looks at the distances as they are.
+    own = likelihood_fit(plain, k, combine)
+    distance = even_distance(law_positions(law, own.dimension * plain))
+    p_value = chance_of_distance(distance, lists.worth(own), law, _FITTED_BY[combine])
     return MLE(**lists.fields(found, distance, p_value), extra={"pointwise": found.pointwise})

@@ -81,7 +81,7 @@ def likelihood_fit(sums: Float, k: int, combine: Combination, *, corrected: bool
     Parameters
     ----------
     sums : ndarray, shape (points,)
-        From `log_sums`, none 0.
+        From `log_sums`; none 0 for the mean, and not their median for the median.
     k : int
         How many neighbours they are of.
     combine : {"mackay_ghahramani", "levina_bickel", "median"}
@@ -92,21 +92,22 @@ def likelihood_fit(sums: Float, k: int, combine: Combination, *, corrected: bool
     Returns
     -------
     DimensionFit
-        With the estimate of each point: the unbiased one where corrected.
+        With the estimate of each point, infinite where its sum is 0: the unbiased one where corrected.
     """
     others = k - 1
+    with np.errstate(divide="ignore"):
+        pointwise = (k - 2 if corrected else others) / sums
     if combine == "mackay_ghahramani":
         dimension = others / sums.mean()
         influence = dimension * (1.0 - dimension * sums / others)
     elif combine == "levina_bickel":
-        single = (k - 2 if corrected else others) / sums
-        dimension = single.mean()
-        influence = single - dimension
+        dimension = pointwise.mean()
+        influence = pointwise - dimension
     else:
         middle = float(np.median(sums))
         dimension = (float(gammaincinv(others, 0.5)) if corrected else others) / middle
         influence = dimension / middle * (np.sign(middle - sums) / 2.0) / _density_at_median(sums)
-    return DimensionFit(float(dimension), np.asarray(influence), (k - 2 if corrected else others) / sums)
+    return DimensionFit(float(dimension), np.asarray(influence), pointwise)
 
 
 def _density_at_median(values: Float) -> float:
@@ -204,7 +205,7 @@ def within_share(distances: Float, ratio: float) -> NDArray[np.int64]:
         From 0 to k - 1.
     """
     # Of coarse features many distances are equal, and rounding must not choose among them.
-    reach = (1.0 + 1e-12) * ratio * distances[:, -1:]
+    reach = (1.0 + 1e-11) * ratio * distances[:, -1:]
     return np.asarray(np.count_nonzero(distances[:, :-1] <= reach, axis=1), np.int64)
 
 

@@ -62,13 +62,40 @@ def log_ratios(distances: Float, first: int, second: int) -> Float:
     return np.asarray(np.log(distances[:, second - 1] / distances[:, first - 1]))
 
 
+def ratios_differ(logs: Float, fit: TwoNNFit, discard: float) -> bool:
+    """Say whether a ratio above 1 is among those that a fit reads.
+
+    Parameters
+    ----------
+    logs : ndarray, shape (points,)
+        Logarithms of the ratios.
+    fit : {"linear", "ml", "censored"}
+        As for `two_nn_fit`.
+    discard : float
+        As for `two_nn_fit`.
+
+    Returns
+    -------
+    bool
+        Where not, no finite dimension fits.
+    """
+    # The line needs one point less, since the tail beyond the last is empty.
+    most = logs.size - 1 if fit == "linear" else logs.size
+    last = (most if fit == "ml" else min(_kept(logs.size, discard), most)) - 1
+    return bool(np.partition(logs, last)[last] > 0)
+
+
+def _kept(count: int, discard: float) -> int:
+    return max(2, int(count * (1.0 - discard)))
+
+
 def two_nn_fit(logs: Float, fit: TwoNNFit, discard: float) -> DimensionFit:
     """Fit the law of the ratio of the second distance to the first.
 
     Parameters
     ----------
     logs : ndarray, shape (points,)
-        Logarithms of the ratios; not all 0.
+        Logarithms of the ratios, as `ratios_differ` wants them.
     fit : {"linear", "ml", "censored"}
         A line through the origin and the logarithms of the empirical tail; the likelihood of all; the likelihood where
         of the largest ratios only is known that they are the largest.
@@ -84,7 +111,7 @@ def two_nn_fit(logs: Float, fit: TwoNNFit, discard: float) -> DimensionFit:
     if fit == "ml":
         dimension = (count - 1) / logs.sum()
         return DimensionFit(float(dimension), dimension * (1.0 - dimension * logs))
-    kept = max(2, int(count * (1.0 - discard)))
+    kept = _kept(count, discard)
     order = np.argsort(logs, kind="stable")
     ascending = logs[order]
     if fit == "censored":
