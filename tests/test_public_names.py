@@ -1,18 +1,22 @@
 """The names that people may rely on; a name that comes or goes is a decision, made here."""
 
 import importlib
+import re
 import types
+from pathlib import Path
 
 import pytest
 
 import theodolite as td
+
+ROOT = Path(__file__).resolve().parents[1]
 
 PUBLIC = {
     "theodolite": """
         Checkpoint CheckpointError Cloud CrossMoments Pair Readings Recorder Refusal Spectrum Survey act all_pairs
         backward_compatibility compare core corpus delta dimension dimensions generalization generalization_metrics
         gradients measures open open_features read_run record report resample similarity smoothed_accuracy spectra
-        survey testing text_dimension track transfer_hyperparameters update_compatibility updates width_transfer
+        study survey testing text_dimension track transfer_hyperparameters update_compatibility updates width_transfer
     """,
     "theodolite.core": """
         Array Chance Cloud CrossMoments Estimate FeatureMapPair FeatureMaps Field Interval Limits Measure Missing
@@ -79,7 +83,7 @@ PUBLIC = {
     """,
     "theodolite.reports": """
         Judgement Summary comparison_report corpus_report dimension_report figure judge report similarity_report
-        summary track_report width_report
+        summary text_dimension_report track_report width_report
     """,
     "theodolite.adapters": "TrackerError TrainingSurvey",
     "theodolite.adapters.lightning": "SurveyCallback",
@@ -130,6 +134,14 @@ def test_the_short_names_are_the_long_ones():
     assert td.open is open_checkpoint
     assert td.Spectrum is td.core.Spectrum
     assert td.survey is importlib.import_module("theodolite.surveys").survey
+
+
+@pytest.mark.parametrize("page", sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]), ids=lambda page: page.stem)
+def test_names_in_the_pages_exist(page: Path):
+    for dotted in set(re.findall(r"\btd((?:\.[A-Za-z_]\w*)+)", page.read_text(encoding="utf-8"))):
+        thing = td
+        for name in dotted[1:].split("."):
+            thing = getattr(thing, name)
 
 
 def test_a_wrong_name_is_answered_with_a_right_one():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from theodolite import resample as resample
     from theodolite import similarity as similarity
     from theodolite import spectra as spectra
+    from theodolite import study as study
     from theodolite import testing as testing
     from theodolite import updates as updates
     from theodolite.catalogue import measures as measures
@@ -62,6 +63,7 @@ _PACKAGES = (
     "resample",
     "similarity",
     "spectra",
+    "study",
     "testing",
     "updates",
 )

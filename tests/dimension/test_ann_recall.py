@@ -1,9 +1,7 @@
 """ann_recall: against a search by brute force, known recalls, and clouds where the right answer is plain."""
 
-import gzip
 import importlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from theodolite.dimension import ann_recall, lid
 from theodolite.numerics import graph_index
 from theodolite.numerics.graph_index import GraphSettings, found_by_graph
 
-FASHION = Path("/usr/share/datasets/fashion-mnist")
 ORDERS = ("random", "ascending", "descending")
 
 
@@ -224,14 +221,10 @@ def test_shift_scale_and_duplicates_do_not_matter(hnswlib):
 
 
 @pytest.mark.shared
-def test_on_fashion_mnist(hnswlib, shared):
+def test_on_fashion_mnist(hnswlib, shared, fashion):
     text = (shared / "reference" / "ref_dimension.json").read_text(encoding="utf-8")
     known = json.loads(text)["hnsw_recall"]
-    files = sorted(FASHION.glob("train-images*.gz"))
-    if not files:
-        pytest.skip(f"needs Fashion-MNIST in {FASHION}")
-    images = np.frombuffer(gzip.decompress(files[0].read_bytes()), np.uint8)[16:].reshape(-1, 784)[:15000]
-    found = ann_recall(images.astype(np.float64))
+    found = ann_recall(fashion[0][:15000].astype(np.float64))
     named = dict(zip(known["columns"], known["rows"]["FMNIST15000"], strict=True))
     for order, theirs in (("random", "random"), ("ascending", "LID ascending"), ("descending", "LID descending")):
         # Other queries, and other levels of the graph: both numbers vary.

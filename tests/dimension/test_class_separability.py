@@ -64,6 +64,18 @@ def test_rows_that_coincide_count_once():
     assert one.fisher_ratio.outcome is Outcome.NEEDS_LABELS
 
 
+def test_rows_in_one_direction_count_once_where_lengths_are_taken_out():
+    rows, _ = classes(3.0)
+    along = np.concatenate([rows, 3.0 * rows[:30], 7.0 * rows[:30], 1e-9 * rows[:5]])
+    one, other = class_separability(rows), class_separability(along)
+    for name in ("mean_length", "entropy", "clusters"):
+        assert float(getattr(other, name)) == pytest.approx(float(getattr(one, name)), rel=1e-9), name
+    assert other.extra["bars"].shape == one.extra["bars"].shape
+    assert class_separability(along, normalised=False).extra["bars"].size == len(along) - 1
+    with pytest.raises(Refusal, match="2 distinct rows"):
+        class_separability(np.concatenate([rows[:2], 3.0 * rows[:2]]))
+
+
 def test_refusals():
     rows, labels = classes(3.0)
     for wrong, outcome in (

@@ -27,6 +27,8 @@ def test_against_reference_numbers(shared):
         assert float(coding_rate(digits.data, mixed, distortion=distortion).reduction) == pytest.approx(
             by_chance, rel=1e-9
         )
+    for theirs in known["coding rate primal/dual check n=50"]:
+        assert float(coding_rate(digits.data[:50]).rate) == pytest.approx(theirs, rel=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(50, 80), (80, 50), (64, 64), (1, 30), (30, 1)])
@@ -37,6 +39,23 @@ def test_both_gram_matrices_give_the_same(shape):
     by_rows = 0.5 * np.linalg.slogdet(np.eye(shape[0]) + factor * rows @ rows.T)[1]
     assert gaussian_rate(rows, 0.3) == pytest.approx(by_features, rel=1e-12)
     assert gaussian_rate(rows, 0.3) == pytest.approx(by_rows, rel=1e-12)
+
+
+@pytest.mark.parametrize("distortion", [0.5, 1e-3, 1e-6, 1e-9, 1e-160])
+@pytest.mark.parametrize("shape", [(200, 20), (20, 200)])
+def test_directions_that_rows_do_not_take_cost_nothing_however_small_the_distortion(shape, distortion):
+    # Three directions of different lengths, turned: every other singular value is zero but for rounding.
+    rng = np.random.default_rng(7)
+    sizes = np.asarray([3.0, 1.0, 0.2])
+    left, right = (np.linalg.qr(rng.standard_normal((side, 3)))[0] for side in shape)
+    expected = np.sum(np.log(sizes) + 0.5 * np.log(shape[1] / shape[0]) - np.log(distortion))
+    if distortion == 0.5:
+        expected = 0.5 * np.sum(np.log1p(sizes**2 * shape[1] / shape[0] / 0.25))
+    found = gaussian_rate((left * sizes) @ right.T, distortion)
+    assert found == pytest.approx(expected, rel=1e-4 if distortion == 1e-3 else 1e-9)
+    large = coding_rate(1e6 * (left * sizes) @ right.T, normalised=False)
+    if distortion == 1e-6:
+        assert float(large.rate) == pytest.approx(expected + 3 * np.log(2e-6 * 1e6), rel=1e-9)
 
 
 def test_orthogonal_classes_reduce_most():

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
 
 from theodolite.core import Outcome, Refusal
@@ -45,6 +46,26 @@ def test_against_the_released_code(known, cloud, normalization):
             assert float(found.bits) == pytest.approx(expected, rel=1e-9, abs=1e-10)
             compared += 1
     assert compared == 6
+
+
+@pytest.mark.shared
+def test_against_what_the_released_code_itself_gave(known):
+    # Its eigenvalues are those of a general matrix, found to about 1e-12 of the largest.
+    compared = 0
+    for name, make in CLOUDS.items():
+        for bandwidth in (1.0, 10.0, 20.0):
+            for time in (1, 2, 10):
+                expected = known[name].get(f"DSE repo sigma={bandwidth:.1f} t={time}")
+                if expected is not None:
+                    fixed = {"bandwidth": bandwidth, "relative": False, "time": time, "normalization": "released"}
+                    found = diffusion_spectral_entropy(make(), **fixed)
+                    assert float(found.bits) == pytest.approx(expected, rel=1e-9, abs=1e-10)
+                    compared += 1
+    assert compared == 18
+    points = CLOUDS["randn400x10 RandomState(1) scaled [3]*3+[.1]*7"]()
+    for factor, name in ((1e3, "edge scale1e3"), (1e-3, "edge scale1e-3")):
+        found = diffusion_spectral_entropy(factor * points, bandwidth=10.0, relative=False, normalization="released")
+        assert float(found.bits) == pytest.approx(known[name], rel=1e-9, abs=1e-10)
 
 
 @pytest.mark.shared
@@ -129,6 +150,36 @@ def test_the_error_over_parts_covers():
     expected = np.mean([diffusion_spectral_entropy(draw(10_000 + seed, 60)).bits for seed in range(200)])
     intervals = [diffusion_spectral_entropy(draw(seed, 240), most_rows=60).intervals["bits"] for seed in range(40)]
     assert sum(float(each.low) <= expected <= float(each.high) for each in intervals) >= 35
+
+
+@pytest.mark.parametrize("apart", [1.0, 1e3, 1e6])
+def test_distances_within_tight_clusters(apart):
+    rng = np.random.default_rng(7)
+    points = np.repeat(apart * rng.standard_normal((3, 40)), 25, axis=0) + 1e-3 * rng.standard_normal((75, 40))
+    points[7] = points[3]
+    found = squared_distances(points - points.mean(axis=0))
+    exact = cdist(points, points, "sqeuclidean")
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    assert found[7, 3] == found[3, 7] == 0.0
+
+
+def test_where_most_pairs_coincide_no_bandwidth_is_made_up():
+    # About their mean, products give these rows distances of 1e-8: a bandwidth of rounding, and bits of it.
+    points = np.repeat(np.random.default_rng(8).standard_normal((2, 50)), [80, 20], axis=0)
+    with pytest.raises(Refusal) as refused:
+        diffusion_spectral_entropy(points)
+    assert refused.value.outcome is Outcome.COINCIDENT_ROWS
+    evenly = np.repeat(np.random.default_rng(8).standard_normal((4, 50)), 25, axis=0)
+    assert float(diffusion_spectral_entropy(evenly, bandwidth=0.05).bits) == pytest.approx(2.0, abs=1e-9)
+
+
+def test_eigenvalues_that_rounding_hides_count_as_zero():
+    # Two points twice: a matrix of rank 2, whose other eigenvalues are zero, and would count at a time below 1.
+    points = np.repeat([[0.0], [1.0]], 20, axis=0)
+    found = diffusion_spectral_entropy(points, bandwidth=1.0, relative=False, time=0.05)
+    second = (1 - np.exp(-0.5)) / (1 + np.exp(-0.5))
+    shares = np.asarray([1.0, second**0.05]) / (1 + second**0.05)
+    assert float(found.bits) == pytest.approx(-np.sum(shares * np.log2(shares)), rel=1e-10)
 
 
 def test_refusals():

@@ -29,6 +29,11 @@ def test_against_the_released_code(shared, digits):
         off = abs(np.mean(found) - known[f"DSMI digits600 vs labels sigma={bandwidth:.0f} t=1"])
         assert off < 4 * np.std(found, ddof=1)
         assert off < 0.02
+    points, labels = digits
+    mixed = np.random.RandomState(0).permutation(labels)
+    found = diffusion_spectral_information(points, mixed, bandwidth=20.0, normalization="released")
+    theirs = known["DSMI digits600 vs permuted labels(RandomState(0)) sigma=20"]
+    assert float(found.bits) == pytest.approx(theirs, abs=3 * float(found.intervals["bits"].se) + 0.005)
 
 
 def test_permuted_labels_tell_nothing(digits):
@@ -114,6 +119,9 @@ def test_refusals_and_wrong_labels():
     with pytest.raises(Refusal) as refused:
         diffusion_spectral_information(points, np.zeros(20, dtype=int))
     assert refused.value.outcome is Outcome.ONE_CLASS
+    with pytest.raises(Refusal, match="2 of some class needed"):
+        diffusion_spectral_information(points, np.arange(20))
+    assert diffusion_spectral_information(points, [0, *range(19)]).bits <= 0.1
     with pytest.raises(ValueError, match=r"diffusion_spectral_information: labels: .* 20 rows, got shape \(19,\)"):
         diffusion_spectral_information(points, np.zeros(19, dtype=int))
     with pytest.raises(ValueError, match="sort real numbers into bins"):

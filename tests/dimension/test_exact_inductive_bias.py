@@ -98,6 +98,16 @@ def test_the_size_of_targets_does_not_matter(task):
     assert float(other.bits) == pytest.approx(float(one.bits), rel=1e-9)
 
 
+def test_a_column_of_a_table_will_do(task):
+    pandas = pytest.importorskip("pandas")
+    x, test, y, judged = task
+    targets = np.concatenate([y, judged])
+    assert measured(x, test, pandas.Series(targets)).bits == measured(x, test, targets).bits
+    assert measured(x, test, list(targets)).bits == measured(x, test, targets).bits
+    with pytest.raises(TypeError, match="targets: expected real numbers"):
+        measured(x, test, pandas.Series(["a"] * 29))
+
+
 def test_where_no_function_is_good_enough(task):
     x, test, y, judged = task
     # Of no size at all, the functions are zero: they don't vary, and miss the test targets.

@@ -85,6 +85,9 @@ def test_against_reference_numbers(shared):
         _, radius = enclosing_ball(points)
         proportion = float(shape_proportion(points).proportion)
         # Theirs has an approximate ball: it can't be smaller than the smallest.
+        hull = hull_shape.convex_hull(points)
+        assert hull.volume == pytest.approx(known[name]["volume"], rel=1e-10)
+        assert hull.surface == pytest.approx(known[name]["surface"], rel=1e-10)
         assert radius <= known[name]["meb_radius"] * (1 + 1e-9)
         assert radius == pytest.approx(known[name]["meb_radius"], rel=2e-3)
         assert proportion * radius**4 == pytest.approx(known[name]["sp"] * known[name]["meb_radius"] ** 4, rel=1e-9)
@@ -92,6 +95,11 @@ def test_against_reference_numbers(shared):
         theirs = known[f"unit n-cube n={n} closed form"]
         assert hull_shape.hyper_sphericity(1.0, 2.0 * n, n) == pytest.approx(theirs["sphericity"], rel=1e-12)
         assert hull_shape.hyper_shape_proportion(1.0, np.sqrt(n) / 2, n) == pytest.approx(theirs["sp"], rel=1e-12)
+    four, theirs = hull_shape.convex_hull(cube(4)), known["4-cube via hull code (check)"]
+    for name, value in (("volume", four.volume), ("surface", four.surface), ("meb_radius", four.radius)):
+        assert value == pytest.approx(theirs[name], rel=1e-13)
+    assert float(hyper_sphericity(cube(4)).sphericity) == pytest.approx(theirs["sphericity"], rel=1e-13)
+    assert float(shape_proportion(cube(4)).proportion) == pytest.approx(theirs["sp"], rel=1e-13)
 
 
 def nearest_mixture(points):
@@ -138,6 +146,19 @@ def test_of_more_directions_it_is_projected_and_says_so():
     flat = np.hstack([leading, leading @ rng.standard_normal((3, 5))])
     assert float(shape_proportion(flat).directions) == 3
     assert not shape_proportion(flat).notes
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_directions_that_rounding_made_are_none(offset):
+    rng = np.random.default_rng(6)
+    points = rng.standard_normal((60, 3)) @ rng.standard_normal((3, 10)) + offset
+    for measure, field in ((hyper_sphericity, "sphericity"), (shape_proportion, "proportion")):
+        exact, rounded = measure(points), measure(points.astype(np.float32))
+        assert float(rounded.directions) == float(exact.directions) == 3
+        assert float(getattr(rounded, field)) == pytest.approx(float(getattr(exact, field)), rel=1e-4 * (1 + offset))
+    line = np.outer(np.arange(9.0), [0.1, 0.2, 0.7]) + offset
+    with pytest.raises(Refusal, match="9 rows in 1 direction"):
+        hyper_sphericity(line.astype(np.float32))
 
 
 def test_of_lattices_whose_facets_merge():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import binom, gamma
+from sklearn.datasets import load_digits
 
 from theodolite.core import Missing, Outcome, Refusal
 from theodolite.dimension import inductive_bias_complexity, label_sharpness, mle
@@ -14,7 +15,7 @@ from theodolite.numerics.inductive_bias import Task, cutoff_frequency, log_induc
 IMAGENET = Task(rows=1280901, classes=1000, radius=943.5923, gap=65.0, error=0.1)
 
 
-def fashion(known):
+def of_clothes(known):
     return Task(known["n"], 10, known["R"], known["delta"], known["eps"])
 
 
@@ -41,7 +42,7 @@ def test_the_published_parameters(known):
     assert np.exp(log_inductive_bias(IMAGENET, 48)) == pytest.approx(known["imagenet_repo_params_bits"], rel=1e-11)
     assert known["imagenet_repo_params_bits"] == pytest.approx(3.583e41, rel=1e-4)
     for m, name in ((15, "bits"), (14, "bits_m14"), (16, "bits_m16")):
-        assert np.exp(log_inductive_bias(fashion(known["fmnist"]), m)) == pytest.approx(
+        assert np.exp(log_inductive_bias(of_clothes(known["fmnist"]), m)) == pytest.approx(
             known["fmnist"][name], rel=1e-11
         )
 
@@ -55,12 +56,48 @@ def test_against_the_formula_as_it_is_written(m, gap):
     assert cutoff * (cutoff + m - 1) == pytest.approx((2 * np.pi * task.radius / gap) ** 2, rel=1e-12)
 
 
+@pytest.mark.parametrize("m", [2, 7, 30])
+def test_of_classes_that_all_but_touch(m):
+    # For whole m the binomial coefficients are products of m factors, whatever the cutoff.
+    for gap in 10.0 ** -np.arange(1.0, 16.0):
+        task = Task(100, 2, 1.0, gap, 0.05)
+        cutoff = cutoff_frequency(task, m)
+        terms = np.arange(1, m + 1)
+        harmonics = np.logaddexp(*(np.sum(np.log((cutoff + terms - less) / terms)) for less in (0, 1)))
+        w = np.sqrt(m / 6) * (4 * np.pi ** ((m + 1) / 2) / gamma((m + 1) / 2) / 100) ** (1 / m)
+        expected = np.log(4) + harmonics + np.log(np.log2(np.sqrt(2) * cutoff * w / 0.05))
+        settled = 100 / 4 * np.exp(-harmonics)
+        assert log_inductive_bias(task, m) == pytest.approx(expected + np.log1p(-settled), rel=1e-9)
+
+
+PUBLISHED = {
+    "MNIST": (Task(rows=60000, classes=10, radius=17.179045827183984, gap=2.3987084824335305, error=0.001), 14),
+    "SVHN": (Task(rows=73257, classes=10, radius=53.86932485133339, gap=1.5766998174969105, error=0.01), 19),
+    "CIFAR-10": (Task(rows=50000, classes=10, radius=54.9156786783691, gap=2.7506414616587023, error=0.01), 27),
+    "ImageNet": (IMAGENET, 48),
+}
+"""The parameters of data sets in the code that was released with the paper, and the dimensions of their rows."""
+
+
+def test_the_order_of_data_sets():
+    bits = {name: log_inductive_bias(*given) / np.log(10) for name, given in PUBLISHED.items()}
+    assert list(bits) == sorted(bits, key=bits.get)
+    # The orders of magnitude that follow from them, and the same order at one error for all.
+    assert [int(each) for each in bits.values()] == [16, 31, 32, 41]
+    alike = [log_inductive_bias(replace(task, error=0.05), m) for task, m in PUBLISHED.values()]
+    assert alike == sorted(alike)
+
+
 @pytest.mark.shared
-def test_the_order_of_data_sets(known):
-    # What the paper reports of images, which differ in all of dimension, resolution, classes and rows.
-    images = [log_inductive_bias(fashion(known["fmnist"]), m) for m in (14, 15, 16)]
-    assert max(images) < log_inductive_bias(IMAGENET, 48)
-    assert images == sorted(images)
+def test_fashion_mnist_is_harder_than_digits(known, fashion):
+    digits = load_digits()
+    images, labels = fashion
+    easy = inductive_bias_complexity(digits.data / 16, digits.target)
+    hard = inductive_bias_complexity(images[: len(digits.data)] / 255, labels[: len(digits.data)])
+    assert float(easy.intervals["log10_bits"].high) < float(hard.intervals["log10_bits"].low)
+    assert float(np.linalg.norm(images / 255, axis=1).max()) == pytest.approx(known["fmnist"]["R"], rel=1e-12)
+    told = [float(one) for one in known["args"][len("difficulty(") : -1].split(",")]
+    assert told == [IMAGENET.error, IMAGENET.rows, 48, IMAGENET.radius, IMAGENET.classes, IMAGENET.gap, 999, 1]
 
 
 def test_it_grows_exponentially_with_dimension_and_like_a_power_of_resolution():
@@ -113,6 +150,10 @@ def test_beyond_float64_the_logarithm_stays():
     assert isinstance(found.bits, Missing)
     assert found.bits.outcome is Outcome.BEYOND_FLOAT
     assert float(found.log10_bits) > 308
+    assert "bits" not in found.intervals
+    ends = found.intervals["log10_bits"]
+    assert float(ends.low) < float(found.log10_bits) < float(ends.high)
+    assert float(ends.se) == pytest.approx((float(ends.high) - float(ends.low)) / 2 / 1.96, rel=0.05)
 
 
 def test_refusals():

@@ -137,3 +137,11 @@ def test_of_thousands_of_terms_and_limits_far_off():
     equal = QuadraticForm(np.ones(4000), np.zeros(4000))
     for limit in (3500.0, 4000.0, 4400.0):
         assert equal.log_chance_below(limit) == pytest.approx(chi2.logcdf(limit, 4000), rel=1e-8)
+
+
+@pytest.mark.filterwarnings("error")
+def test_far_above_the_mean_it_is_certain():
+    form = QuadraticForm(np.asarray([1.0, 0.3]), np.asarray([0.5, 2.0]))
+    assert [form.log_chance_below(limit) for limit in (1e9, 1e17, 1e300)] == [0.0] * 3
+    shifted = QuadraticForm(np.ones(1), np.asarray([1e20]))
+    assert shifted.log_chance_below(1e20) == pytest.approx(np.log(0.5), rel=1e-6)

@@ -9,7 +9,8 @@ from scipy.stats import linregress
 
 import theodolite as td
 from theodolite.core import Interval, ParameterError
-from theodolite.study import scaling_law
+
+scaling_law = td.study.scaling_law
 
 SIZES = np.asarray([100, 200, 400, 800, 1600, 3200, 6400])
 
@@ -30,6 +31,17 @@ def test_an_exact_law():
     assert found.constant == pytest.approx(3.0, rel=1e-12)
     assert found.promised.se == 0.0
     assert (found.promised.low, found.promised.high) == (0.25, 0.25)
+
+
+def test_a_law_with_the_promised_exponent_is_not_decided_by_rounding():
+    verdicts = {
+        scaling_law(constant * SIZES ** (-1 / dimension), SIZES, dimension=dimension).verdict
+        for dimension in np.linspace(1, 20, 200)
+        for constant in (0.1, 1.0, 3.0)
+    }
+    assert verdicts == {"undecided"}
+    found = scaling_law(3.0 * SIZES**-0.25, SIZES, dimension=4.0, layers={"same": 4.0, "off": 4.0 * (1 + 1e-9)})
+    assert [one.verdict for one in found.layers] == ["undecided", "fails"]
 
 
 def test_against_another_regression():
@@ -138,6 +150,8 @@ def test_layers_have_no_more_dimensions_than_the_data():
 def test_an_interval_of_the_dimension_that_reaches_zero():
     found = scaling_law(3.0 * SIZES**-0.25, SIZES, dimension=known(2.0, 1.5))
     assert found.promised.high == np.inf
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["promised"]["high"] is None
+    assert "to inf" in found.explain()
     assert found.promised.low == pytest.approx(1 / (2 + 1.959964 * 1.5), rel=1e-6)
     assert found.verdict == "undecided"
 

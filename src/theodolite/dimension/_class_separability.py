@@ -1,5 +1,6 @@
 """How far a cloud falls apart into clusters, from the bars of its homology in degree 0."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from theodolite.numerics.mst import spanning_tree
 
 _LISTED = 16
 _FEWEST = 3
+_ROUNDED = 1e-13  # between rows of length 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,12 @@ class ClassSeparability(Result):
     ]
 
 
-@measure(cite="gourgoulias2023estimating", needs="rows", runs="host")
+def _reach(count: int, parameters: Mapping[str, Any]) -> int:
+    # Of rows that are brought to length 1 the cloud itself knows no neighbours.
+    return 0 if parameters["normalised"] else min(_LISTED, count - 1)
+
+
+@measure(cite="gourgoulias2023estimating", needs="rows", runs="host", neighbours=_reach)
 def class_separability(
     cloud: Cloud,
     labels: Any = None,
@@ -89,7 +96,7 @@ def class_separability(
     Parameters
     ----------
     cloud : Cloud or array of shape (rows, features)
-        The rows; those that coincide count once.
+        The rows; those that coincide, or point the same way where they are brought to length 1, count once.
     labels : array of shape (rows,), or list, optional
         The class of each row: whole numbers or strings.
     normalised : bool
@@ -142,11 +149,13 @@ def class_separability(
     """
     classes = None if labels is None else Classes.of(labels, cloud, fewest=2)
     rows = _unit_rows(cloud) if normalised else np.asarray(to_numpy(cloud.rows), np.float64)
-    compared = Cloud(rows)
+    compared = Cloud(rows) if normalised else cloud
     count = compared.distinct.count
-    if count < _FEWEST:
-        raise Refusal(Outcome.FEWER_ROWS_THAN_NEEDED, f"{count} distinct rows, {_FEWEST} needed")
-    bars = spanning_tree(compared.neighbours(min(_LISTED, count - 1)), rows).lengths
+    bars = spanning_tree(compared.neighbours(min(_LISTED, count - 1)), rows).lengths if count > 1 else np.empty(0)
+    if normalised:  # rows in one direction coincide but for the rounding of their lengths
+        bars = bars[bars > _ROUNDED]
+    if bars.size + 1 < _FEWEST:
+        raise Refusal(Outcome.FEWER_ROWS_THAN_NEEDED, f"{bars.size + 1} distinct rows, {_FEWEST} needed")
     shares = bars / bars.sum()
     entropy = -float((shares * np.log(shares)).sum()) / float(np.log(bars.size))
     ratio: Array | Missing = Missing(Outcome.NEEDS_LABELS)

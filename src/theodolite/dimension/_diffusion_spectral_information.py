@@ -13,6 +13,8 @@ from theodolite.core import (
     Field,
     Interval,
     Limits,
+    Outcome,
+    Refusal,
     Result,
     measure,
     to_numpy,
@@ -34,7 +36,7 @@ class DiffusionSpectralInformation(Result):
     ----------
     bits : array of shape ()
         By how much the entropy within a class is lower than that of as many rows of any class; the interval is that of
-        the random choice of these rows. ``extra`` has the entropy of each class, ``"class_bits"``.
+        the random choice of these rows. ``extra`` has the entropy of each class, ``"class_bits"``, labels ascending.
     share : array of shape ()
         The same as a share of ``log2(rows)``, at most of 10,000.
     bandwidth : array of shape ()
@@ -115,7 +117,8 @@ def diffusion_spectral_information(
     Raises
     ------
     Refusal
-        If there is one class only, or half of all pairs of rows or more coincide and no bandwidth is given.
+        If there is one class only, if no class has two rows, or if half of all pairs of rows or more coincide and no
+        bandwidth is given.
 
     Notes
     -----
@@ -133,7 +136,7 @@ def diffusion_spectral_information(
 
     Cost
     ----
-    Six eigendecompositions of the size of each class, and a matrix of rows × rows.
+    Six eigendecompositions of the size of each class, and two matrices of rows × rows.
 
     References
     ----------
@@ -151,13 +154,15 @@ def diffusion_spectral_information(
     True
     >>> bool(abs(diffusion_spectral_information(apart, rng.permutation(labels)).bits) < 0.05)
     True
-    """  # noqa: DOC502 - raised by what is called
+    """
     classes = Classes.of(labels, cloud, fewest=2)
     generator = np.random.default_rng(rng)
     centred = np.asarray(to_numpy(cloud.centred), np.float64)
     if cloud.count > _MOST_ROWS:
         drawn_rows = generator.choice(cloud.count, _MOST_ROWS, replace=False)
         centred, classes = centred[drawn_rows], classes.among(drawn_rows)
+    if classes.counts.max() < 2:
+        raise Refusal(Outcome.FEWER_ROWS_THAN_NEEDED, "one of each class, 2 of some class needed")
     walk = Walk.on(centred, bandwidth or _HALF, bandwidth is None, time, normalization)
     own = np.asarray([walk.entropy(np.flatnonzero(classes.codes == code)) for code in range(classes.count)])
     drawn = _of_any(walk, classes.counts, generator)
@@ -167,7 +172,7 @@ def diffusion_spectral_information(
     most = float(np.log2(len(centred)))
     reach = float(stdtrit(_REPEATS - 1, 0.975)) * error
     ends = (given_back(cloud, bits - reach), given_back(cloud, bits + reach))
-    seen = float(np.mean(drawn @ weights) / max(float(np.log2(classes.counts) @ weights), np.finfo(float).tiny))
+    seen = float(np.mean(drawn @ weights) / (np.log2(classes.counts) @ weights))
     return DiffusionSpectralInformation(
         bits=given_back(cloud, bits),
         share=given_back(cloud, bits / most),

@@ -195,7 +195,7 @@ def _columns(targets: Any, cloud: Cloud, rows: int) -> NDArray[np.float64]:
         if not isinstance(targets, np.ndarray) and is_array(cloud.points):
             namespace(targets, cloud.points)
         host = to_numpy(targets)
-    elif isinstance(targets, (list, tuple)):
+    elif isinstance(targets, (list, tuple)) or hasattr(targets, "__array__"):
         host = np.asarray(targets)
     else:
         raise TypeError(f"targets: expected an array or a list, got {type(targets).__name__}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from theodolite.core import Cloud, Note, Outcome, Refusal, to_numpy
+from theodolite.dimension._rounding import rounding_square
 from theodolite.numerics.hull_shape import FlatHullError, Hull, convex_hull
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -36,7 +37,8 @@ def hull_of(cloud: Cloud, most: int, field: str) -> tuple[Hull, tuple[Note, ...]
         if largest == 0.0:
             raise Refusal(Outcome.CONSTANT_CLOUD)
         left, sizes, _ = np.linalg.svd(rows / largest, full_matrices=False)
-        rank = int(np.count_nonzero(sizes > sizes[0] * max(cloud.count, cloud.width) * _EPS))
+        rounded = max(sizes[0] * max(cloud.count, cloud.width) * _EPS, np.sqrt(rounding_square(cloud)) / largest)
+        rank = int(np.count_nonzero(sizes > rounded))
         kept = min(most, rank)
         if kept < 2:
             raise Refusal(Outcome.FLAT_CLOUD, f"{cloud.count} rows in {rank} direction")

@@ -81,9 +81,9 @@ def hyper_sphericity(cloud: Cloud, /, *, most_directions: Annotated[int, Limits(
 
     Cost
     ----
-    The facets of the hull, whose number grows steeply with dimension: of 2000 Gaussian rows half a second in 6
-    directions, of 500 ten seconds in 8, and of 10,000 in 8 there are millions of facets, which fill the memory. Lower
-    ``most_directions`` for many rows.
+    The facets of the hull, whose number grows steeply with dimension: of 2000 Gaussian rows less than a second in 6
+    directions, of 500 tens of seconds in 8, and of 10,000 in 8 there are millions of facets, which fill the memory.
+    Lower ``most_directions`` for many rows.
 
     References
     ----------

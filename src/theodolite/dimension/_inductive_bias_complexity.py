@@ -18,14 +18,15 @@ from theodolite.core import (
     measure,
     to_numpy,
 )
-from theodolite.dimension._estimate import given_back
+from theodolite.dimension._estimate import given_back, reach_of_k
 from theodolite.dimension._labels import Classes
 from theodolite.dimension._mle import mle
 from theodolite.numerics.class_gap import class_gap
 from theodolite.numerics.inductive_bias import Task, cutoff_frequency, log_inductive_bias
 
 _LARGEST = float(np.log(np.finfo(np.float64).max))
-_STEP = 1e-4
+_STEP = 1e-3
+_PLACES = 33  # at which the bits are looked at within the dimension's interval: they needn't rise all along it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ class InductiveBiasComplexity(Result):
     ]
 
 
-@measure(cite="boopathy2023model", needs="rows", runs="host")
+@measure(cite="boopathy2023model", needs="rows", runs="host", neighbours=reach_of_k)
 def inductive_bias_complexity(
     cloud: Cloud,
     labels: Any,
@@ -154,9 +155,10 @@ def inductive_bias_complexity(
 
     It grows exponentially with the dimension and like a power of the resolution R / δ. The dimension is therefore all
     that matters for its error: on Fashion-MNIST one dimension more or less moves the bits by a factor of five. The
-    interval holds the bits at both ends of the dimension's; the error of δ, an extreme of the rows at hand, is not in
-    it. R is the length of the longest row about the origin, as in the code that was released with the paper, and δ is
-    exact here.
+    interval holds the bits all along the dimension's; the error of δ, an extreme of the rows at hand, is not in
+    it. R is the length of the longest row about the origin, as in the code that was released with the paper. That code
+    rounds the dimension to a whole number and estimates δ from a sample of pairs; here both are taken as they are, δ
+    over all pairs.
 
     Reads as
     --------
@@ -214,16 +216,18 @@ def inductive_bias_complexity(
 def _intervals(cloud: Cloud, task: Task, about: Interval, estimate: tuple[float, float]) -> dict[str, Interval]:
     """Carry the interval of the dimension over to the bits and to their logarithm."""
     dimension, value = estimate
-    ends = [max(float(to_numpy(about.low)), min(1.0, dimension)), float(to_numpy(about.high))]
-    reached = [log_inductive_bias(task, end) for end in ends]
+    lowest, highest = max(float(to_numpy(about.low)), min(1.0, dimension)), float(to_numpy(about.high))
+    reached = [log_inductive_bias(task, float(each)) for each in np.linspace(lowest, highest, _PLACES)]
     known = [value, *(each for each in reached if each is not None)]
     low, high = (-np.inf if None in reached else min(known)), max(known)
     beside = [log_inductive_bias(task, dimension + sign * _STEP) for sign in (-1.0, 1.0)]
-    if high >= _LARGEST or about.se is None or beside[0] is None or beside[1] is None:
+    if about.se is None or beside[0] is None or beside[1] is None:
         return {}
     slope = abs(beside[1] - beside[0]) / (2.0 * _STEP)
     error = slope * float(to_numpy(about.se))
-    found = {"bits": _interval(cloud, (np.exp(low), np.exp(high)), about.level, np.exp(value) * error)}
+    found = {}
+    if high + np.log(max(error, 1.0)) < _LARGEST:
+        found["bits"] = _interval(cloud, (np.exp(low), np.exp(high)), about.level, np.exp(value) * error)
     if np.isfinite(low):
         tens = np.log(10.0)
         found["log10_bits"] = _interval(cloud, (low / tens, high / tens), about.level, error / tens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import Cloud, Outcome, Refusal, is_array, namespace, to_numpy
+
+_WHOLE, _REAL, _STRINGS, _BYTES = "whole numbers", "real numbers", "strings", "bytes"
+_OF_DTYPES = dict.fromkeys("biu", _WHOLE) | dict.fromkeys("UT", _STRINGS) | {"S": _BYTES}
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class Classes:
 
         Parameters
         ----------
-        labels : array of shape (rows,), or sequence
-            Whole numbers, truth values or strings.
+        labels : array of shape (rows,), sequence, or anything that NumPy reads (a column of a table)
+            Whole numbers, truth values or strings; none missing.
         cloud : Cloud
             What they label.
         fewest : int
@@ -54,10 +58,7 @@ class Classes:
         host = _on_host(labels, cloud)
         if host.shape != (cloud.count,):
             raise ValueError(f"labels: expected one for each of {cloud.count} rows, got shape {host.shape}")
-        if host.dtype.kind not in "biuUS" and not _whole(host):
-            raise ValueError(
-                f"labels: expected whole numbers or strings, got {host.dtype}; sort real numbers into bins"
-            )
+        _check(host)
         _, codes, counts = np.unique(host, return_inverse=True, return_counts=True)
         if counts.size < fewest:
             raise Refusal(Outcome.ONE_CLASS)
@@ -93,12 +94,46 @@ def _on_host(labels: Any, cloud: Cloud) -> NDArray[Any]:
             except (TypeError, ValueError):
                 raise TypeError("labels: expected NumPy, a list, or an array of the library of the cloud") from None
         return to_numpy(labels)
-    if not isinstance(labels, (list, tuple)):
+    if hasattr(labels, "__array__"):
+        return np.asarray(labels)
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Sequence):
         raise TypeError(f"labels: expected an array or a list, got {type(labels).__name__}")
-    return np.asarray(labels)
+    try:
+        host = np.asarray(labels)
+    except ValueError:
+        raise ValueError("labels: expected one for each row, got rows of different lengths") from None
+    # NumPy writes numbers that stand among strings as strings: "nan" would become a class, and 1 be the same as "1".
+    return host if host.dtype.kind in "biuf" or host.ndim != 1 else np.asarray(labels, dtype=object)
 
 
-def _whole(host: NDArray[Any]) -> bool:
-    if host.dtype.kind != "f":
+def _check(host: NDArray[Any]) -> None:
+    """Refuse what names no class, or names classes in two ways."""
+    entries = host.tolist() if host.dtype.kind in "fO" else []
+    missing = sum(_is_missing(one) for one in entries)
+    if missing:
+        raise ValueError(f"labels: {missing} of {host.size} are missing; leave out these rows, or name their class")
+    kinds = {_kind(one) for one in entries} or {_OF_DTYPES.get(host.dtype.kind, str(host.dtype))}
+    if len(kinds) > 1 or not kinds <= set(_OF_DTYPES.values()):
+        bins = "; sort real numbers into bins" if _REAL in kinds else ""
+        raise ValueError(f"labels: expected whole numbers or strings, got {' and '.join(sorted(kinds))}{bins}")
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell None, NaN, and what tables have in their place: it differs from itself, or can't be compared at all."""
+    if label is None:
+        return True
+    try:
+        return bool(label != label)
+    except TypeError:
+        return True
+    except ValueError:  # an array of several numbers
         return False
-    return bool(np.all(np.isfinite(host)) and np.all(host == np.round(host)))
+
+
+def _kind(label: Any) -> str:
+    if isinstance(label, (float, np.floating)):
+        return _WHOLE if float(label).is_integer() else _REAL
+    for kind, name in ((str, _STRINGS), (bytes, _BYTES), ((int, np.integer, np.bool_), _WHOLE)):
+        if isinstance(label, kind):
+            return name
+    return type(label).__name__

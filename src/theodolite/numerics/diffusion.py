@@ -9,9 +9,15 @@ __all__ = ["diffusion_eigenvalues", "median_distance", "spectral_entropy", "squa
 
 Matrix = NDArray[np.float64]
 
+_CANCELS = 1e-6  # of the squares of both rows: below it, products leave less than nine digits of a squared distance
+_ENTRIES = 1 << 20
+_EPS = float(np.finfo(np.float64).eps)
+
 
 def squared_distances(centred: Matrix) -> Matrix:
     """Compute the squared distances between all rows.
+
+    They come from products; those of rows that lie near each other, from their differences.
 
     Parameters
     ----------
@@ -21,7 +27,7 @@ def squared_distances(centred: Matrix) -> Matrix:
     Returns
     -------
     ndarray, shape (rows, rows)
-        Symmetric, with a diagonal of zeros.
+        Symmetric but for rounding; exactly zero where rows coincide.
 
     Examples
     --------
@@ -30,11 +36,17 @@ def squared_distances(centred: Matrix) -> Matrix:
            [9., 0.]])
     """
     squares = np.einsum("ij,ij->i", centred, centred)
+    step = max(1, _ENTRIES // centred.shape[1])
     found = centred @ centred.T
     found *= -2.0
     found += squares[:, None]
     found += squares[None, :]
-    np.clip(found, 0.0, None, out=found)
+    for row in range(len(found)):
+        near = np.flatnonzero(found[row, :row] <= _CANCELS * (squares[row] + squares[:row]))
+        for start in range(0, near.size, step):
+            others = near[start : start + step]
+            gaps = centred[others] - centred[row]
+            found[row, others] = found[others, row] = np.einsum("ij,ij->i", gaps, gaps)
     np.fill_diagonal(found, 0.0)
     return np.asarray(found)
 
@@ -103,7 +115,7 @@ def spectral_entropy(eigenvalues: Matrix, time: float) -> float:
     Parameters
     ----------
     eigenvalues : ndarray, shape (count,)
-        At most 1 in size, and not all 0.
+        At most 1 in size, and not all 0. What rounding may have made of 0 counts as 0.
     time : float
         t, above 0.
 
@@ -117,8 +129,9 @@ def spectral_entropy(eigenvalues: Matrix, time: float) -> float:
     >>> spectral_entropy(np.asarray([0.5, -0.5, 0.5, 0.5]), 3.0)
     2.0
     """
+    sizes = np.abs(eigenvalues) / np.abs(eigenvalues).max()
     with np.errstate(under="ignore"):
-        weights = (np.abs(eigenvalues) / np.abs(eigenvalues).max()) ** time
+        weights = sizes[sizes > eigenvalues.size * _EPS] ** time
         shares = weights / weights.sum()
     shares = shares[shares > 0]
     return max(0.0, float(-np.sum(shares * np.log2(shares))))

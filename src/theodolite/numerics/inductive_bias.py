@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import betaln, gammaln
 
 __all__ = ["Task", "cutoff_frequency", "log_inductive_bias"]
 
@@ -93,10 +93,9 @@ def log_inductive_bias(task: Task, dimension: float) -> float | None:
     cutoff = cutoff_frequency(task, m)
     harmonics = float(
         np.logaddexp(
-            gammaln(m + cutoff + 1.0) - gammaln(m + 1.0) - gammaln(cutoff + 1.0),
-            gammaln(m + cutoff) - gammaln(m + 1.0) - gammaln(cutoff),
+            -betaln(cutoff + 1.0, m + 1.0) - np.log(m + cutoff + 1.0), -betaln(cutoff, m + 1.0) - np.log(m + cutoff)
         )
-    )
+    )  # binomial coefficients by beta functions: differences of log-gammas lose all digits where the cutoff is high
     log_told = np.log(n / (2.0 * c)) - harmonics  # of the share of the unknowns that the training rows settle
     slope = np.log(cutoff) + 0.5 * np.log(outputs) - np.log(task.radius)
     reach = 0.5 * np.log(m / 6.0) + np.log(task.radius)

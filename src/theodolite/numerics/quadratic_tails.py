@@ -119,10 +119,11 @@ def _saddle(variances: NDArray[np.float64], offsets: NDArray[np.float64], limit:
     while _cumulant(variances, offsets, low, 1) > limit:
         low *= 2.0
     gap = 0.25
-    while _cumulant(variances, offsets, 0.5 - gap, 1) < limit:
-        gap *= 0.5
-    high = 0.5 - gap
-    found = brentq(lambda s: _cumulant(variances, offsets, s, 1) - limit, low, high, xtol=1e-14, rtol=1e-13)
+    with np.errstate(divide="ignore"):  # of limits so large that the saddle is 1/2 in float64, K' there is infinite
+        while _cumulant(variances, offsets, 0.5 - gap, 1) < limit:
+            gap *= 0.5
+        high = 0.5 - gap
+        found = brentq(lambda s: _cumulant(variances, offsets, s, 1) - limit, low, high, xtol=1e-14, rtol=1e-13)
     return float(found)
 
 

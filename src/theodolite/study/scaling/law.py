@@ -18,6 +18,7 @@ from theodolite.study.widths.scaling import log_log_slope
 Float = NDArray[np.float64]
 
 _MANY = 1e9
+_ROUNDED = 1e-12  # of what is compared: less than that is no difference
 
 
 def scaling_law(
@@ -38,7 +39,8 @@ def scaling_law(
     sizes : sequence of float
         How many training rows N each network saw: three sizes or more.
     dimension : result with a dimension, or float
-        Of the training data: what ``td.dimension.two_nn`` and its kin give. A bare number counts as known exactly.
+        Of the training data, or of what a layer gives for them, of which the theory has the same bound: what
+        ``td.dimension.two_nn`` and its kin give. A bare number counts as known exactly.
     sharpness : result of label_sharpness, float, or a sequence of these, optional
         :math:`K_F` of the data, or that of each network's training rows. One for all changes the constant alone.
     layers : mapping of str to result or float, or DimensionProfile, optional
@@ -106,7 +108,7 @@ def scaling_law(
     reach = float(stdtrit(welch, 0.5 + level / 2)) if welch < _MANY else z
     excess = _ranged(exponent.value - promised.value, both, reach)
     bounds = tuple(_bound(name, one, data, z) for name, one in _layers(layers))
-    said = _verdict(excess, wanted=1)
+    said = _verdict(excess, _ROUNDED * promised.value, wanted=1)
     return ScalingLaw(exponent, promised, excess, said, math.exp(intercept), curvature_p, level, bounds)
 
 
@@ -163,13 +165,13 @@ def _bound(name: str, one: tuple[float, float] | None, data: tuple[float, float]
     if one is None:
         return LayerBound(name, None, None, "not measured")
     excess = _ranged(one[0] - data[0], math.hypot(one[1], data[1]), z)
-    return LayerBound(name, one[0], excess, _verdict(excess, wanted=-1))
+    return LayerBound(name, one[0], excess, _verdict(excess, _ROUNDED * data[0], wanted=-1))
 
 
-def _verdict(excess: Ranged, wanted: int) -> Verdict:
-    if excess.low > 0:
+def _verdict(excess: Ranged, least: float, wanted: int) -> Verdict:
+    if excess.low > least:
         return "holds" if wanted > 0 else "fails"
-    if excess.high < 0:
+    if excess.high < -least:
         return "fails" if wanted > 0 else "holds"
     return "undecided"
 

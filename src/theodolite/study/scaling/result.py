@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -111,9 +112,13 @@ class ScalingLaw:
         Returns
         -------
         dict
-            By attribute.
+            By attribute; an end that is infinite is None.
         """
-        return dataclasses.asdict(self) | {"layers": [dataclasses.asdict(one) for one in self.layers]}
+        promised = dataclasses.asdict(self.promised)
+        if math.isinf(self.promised.high):
+            promised["high"] = None
+        layers = [dataclasses.asdict(one) for one in self.layers]
+        return dataclasses.asdict(self) | {"promised": promised, "layers": layers}
 
 
 _WORDS = {
