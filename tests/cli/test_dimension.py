@@ -16,6 +16,7 @@ def files(tmp_path):
         layers = {f"layer{k}": rng.random((120, k)) @ rng.standard_normal((k, 9)) for k in (1, 3, 2)}
         np.savez(tmp_path / f"{name}.npz", **layers, dead=np.ones((30, 4)))
     (tmp_path / "text.npz").write_text("no features")
+    (tmp_path / "y.csv").write_text("kind\n" + "\n".join("abc"[n % 3] for n in range(120)))
     return tmp_path
 
 
@@ -88,7 +89,11 @@ def test_a_page(cli, files, tmp_path, ending):
         (["missing.npz"], 4, "missing.npz"),
         (["one.npz", "-m", "two_n"], 2, "did you mean 'two_nn'"),
         (["one.npz", "-m", "cka"], 2, "cka is no measure of one cloud"),
-        (["one.npz", "-m", "label_sharpness"], 2, "label_sharpness needs labels"),
+        (["one.npz", "-m", "label_sharpness"], 2, "--labels FILE[:KEY]"),
+        (["one.npz", "-m", "label_sharpness", "--labels", "absent.txt"], 4, "absent.txt"),
+        (["one.npz", "--labels", "y.csv"], 2, "--labels: no measure asked for looks at them"),
+        (["one.npz", "-m", "coding_rate", "--labels", "y.csv:kinds"], 4, "did you mean 'kind'?"),
+        (["one.npz", "-m", "coding_rate", "--labels", "y.csv"], 2, "--labels: 120 labels, and one:dead has 30 rows"),
         (["one.npz", "-m", "mle[k=2]"], 2, "'k' is 2"),
         (["one.npz", "--layers", "block*"], 2, "matches nothing in one"),
         (["one.npz", "--jobs", "0"], 2, "--jobs is 0"),
@@ -98,11 +103,34 @@ def test_a_page(cli, files, tmp_path, ending):
     ],
 )
 def test_errors_are_a_line_and_what_would_help(cli, files, arguments, code, says):
-    ran = cli("dimension", *(str(files / one) if "npz" in one else one for one in arguments))
+    ran = cli("dimension", *(str(files / one) if ".npz" in one or ".csv" in one else one for one in arguments))
     assert ran.code == code, ran.err
     assert says in ran.err
     assert ran.err.startswith("error: ")
     assert "Traceback" not in ran.err
+
+
+def test_labels_from_a_file(cli, files):
+    labels = [n % 3 for n in range(120)]
+    (files / "a:b.txt").write_text("\n".join(map(str, labels)))
+    np.savez(files / "y.npz", targets=labels, halves=[n % 2 for n in range(120)])
+    values = {}
+    for told in ("y.csv", "y.csv:kind", "a:b.txt", "y.npz", "y.npz:halves"):
+        ran = cli("dimension", files / "one.npz", "--layers", "layer*", "-m", "label_sharpness", "--labels",
+                  files / told, "--json")  # fmt: skip
+        assert ran.code == 0, ran.err
+        values[told] = json.loads(ran.out)["quantities"][0]["value"]
+    layers = np.load(files / "one.npz")
+    expected = [float(td.dimension.label_sharpness(layers[f"layer{k}"], labels).sharpness) for k in (1, 3, 2)]
+    np.testing.assert_allclose(values["y.csv"], expected, rtol=1e-9)
+    assert values["y.csv"] == values["y.csv:kind"] == values["a:b.txt"] == values["y.npz"] != values["y.npz:halves"]
+
+
+def test_a_run_without_any_number_is_no_success(cli, files):
+    ran = cli("dimension", files / "one.npz", "--layers", "dead", "-m", "two_nn", "-m", "mle")
+    assert ran.code == 3
+    assert "two_nn: no number for 1 cloud." in ran.out
+    assert cli("dimension", files / "one.npz", "--layers", "dead,layer1", "-m", "two_nn").code == 0
 
 
 def test_a_survey_of_weights_points_here(cli, files):
@@ -138,6 +166,11 @@ def test_explain_and_list_show_the_right_call(cli):
     assert "theodolite dimension features.npz -m mle" in shown
     assert "td.dimension.mle(points)" in shown
     with_labels = cli("explain", "label_sharpness").out
-    assert "theodolite dimension" not in with_labels
+    assert "theodolite dimension features.npz --labels labels.npy -m label_sharpness" in with_labels
     assert "td.dimension.label_sharpness(points, labels)" in with_labels
+    beside = "theodolite dimension features.npz --labels labels.npy -m coding_rate"
+    assert beside in cli("explain", "coding_rate").out
+    assert "td.dimension.exact_inductive_bias(cloud, test, targets)" in cli("explain", "exact_inductive_bias").out
+    spread = [line.split()[:3] for line in cli("explain", "shape_distance").out.splitlines()]
+    assert ["scale", "left", "out"] in spread
     assert "td.similarity.barycentre(x, y, z)" in cli("explain", "barycentre").out

@@ -133,6 +133,7 @@ def test_explain_tells_what_goes_around_a_measure(cli, checkpoint, name):
     assert summary in flat
     for parameter, given in keywords(WRAPPERS[name]).items():
         default = given.default if isinstance(given.default, str) else json.dumps(given.default)
+        default = "left out" if given.default is None else default
         assert re.search(rf"^ +{parameter} +{re.escape(default)} ", ran.out, re.MULTILINE)
     assert "Notes" in ran.out
     assert ":math:" not in ran.out

@@ -76,13 +76,17 @@ def test_the_file_holds_what_python_records(cli, net):
     assert lines[0] == f"net: 2 layers, {seen} tokens"
     assert ["layers.0", "12", "6", "tokens", str(seen), "rows"] in [line.split() for line in lines]
     assert any(line.startswith("Features ") and line.endswith("f.safetensors") for line in lines)
-    assert lines[-1].endswith("theodolite similarity f.safetensors")
+    assert lines[-2:] == [
+        "Next     theodolite similarity f.safetensors",
+        "         theodolite dimension f.safetensors",
+    ]
 
 
 def test_moments_alone(cli, net):
     ran = cli("record", "net.pt", "data.npz", *MODEL, "-o", "f.safetensors", "--rows", "0", "--moments")
     assert ran.code == 0
     assert ["layers.1", "none", "6", "examples", "30", "rows"] in [line.split() for line in ran.out.splitlines()]
+    assert "theodolite dimension" not in ran.out
 
 
 def test_a_file_that_is_there_stays_unless_it_may_go(cli, net):

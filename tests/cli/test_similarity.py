@@ -98,6 +98,16 @@ def test_it_says_how_to_come_by_chance_where_no_closed_form_gives_it(cli, files)
     assert "--null draws it" not in cli("similarity", files / "one.npz", *measures, "--null", "--draws", "19").out
 
 
+def test_a_run_without_any_number_is_no_success(cli, files):
+    base = np.load(files / "one.npz")["layer0"]
+    np.savez(files / "dead.npz", one=np.ones((60, 3)), other=np.zeros((60, 2)), live=base)
+    ran = cli("similarity", files / "dead.npz", "--layers", "one,other", "-m", "cka")
+    assert ran.code == 3, ran.out
+    assert cli("similarity", files / "dead.npz", "-m", "angular_procrustes").code == 3, "one cloud has no pair"
+    np.savez(files / "more.npz", one=np.ones((60, 3)), live=base, other=base[:, :4])
+    assert cli("similarity", files / "more.npz", "-m", "cka").code == 0
+
+
 def test_heat_map_shows_alike_as_full(cli, files):
     lines = cli("similarity", files / "one.npz", "-m", "angular_procrustes").out.splitlines()
     start = next(place for place, line in enumerate(lines) if "fuller = more alike" in line)

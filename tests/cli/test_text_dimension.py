@@ -63,6 +63,29 @@ def test_json_has_what_python_gives(cli, folder):
 
 
 @pytest.mark.torch
+@pytest.mark.parametrize("ending", ["html", "md", "json"])
+def test_a_page(cli, folder, ending):
+    files = (folder / "net", folder / "news.txt", folder / "tales.jsonl")
+    ran = cli("text-dimension", *files, *FEW, "-o", f"page.{ending}", "--json")
+    assert ran.code == 0, ran.err
+    assert "Report" in ran.err
+    text = (folder / "cwd" / f"page.{ending}").read_text(encoding="utf-8")
+    starts = {"html": "<!doctype html>", "md": "# The dimension of texts: news, tales", "json": "{"}
+    assert text.startswith(starts[ending])
+    if ending == "json":
+        assert json.loads(text) == json.loads(ran.out)
+
+
+@pytest.mark.torch
+def test_texts_without_any_dimension_are_no_success(cli, folder):
+    (folder / "same.txt").write_text("\n".join([" ".join(["ba"] * 50)] * 2))
+    model = folder / "net"
+    ran = cli("text-dimension", model, folder / "same.txt", *FEW, "--layer", "embeddings.word_embeddings")
+    assert ran.code == 3, ran.out
+    assert "no number for 2 texts" in ran.out
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
@@ -74,6 +97,8 @@ def test_json_has_what_python_gives(cli, folder):
         (("net", "news.txt", "--length", "48", "--layer", "x"), 2, "--layer: 'x' fits no layer"),
         (("net", "news.txt", "news.txt"), 2, "given twice"),
         (("net", "news.txt", "--reruns", "0"), 2, "--reruns is 0"),
+        (("net", "news.txt", "--seed", "-1"), 2, "--seed is -1"),
+        (("net", "news.txt", "--batch-size", "0"), 2, "--batch-size is 0"),
         (("net",), 2, "FILE"),
     ],
 )

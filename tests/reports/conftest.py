@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from theodolite.core import ReadingRow, Readings, TargetRow
+from theodolite.study import TextDimensions, TextEstimate, TextReading, TextSettings
+from theodolite.study.texts.estimates import DIMENSIONS, RATIOS
 
 Numbers = Mapping[str, Any]
 
@@ -178,3 +180,19 @@ def corpus():
     frame["remark"] = "<b>"
     options = {"resamples": 200, "permutations": 999}
     return study(frame, quality="accuracy", group="family", higher_is_better=True, **options)
+
+
+@pytest.fixture(scope="session")
+def genres() -> TextDimensions:
+    """Two genres of twelve texts, of which the second has the larger dimensions, and a text that is too short."""
+    steps = np.linspace(-1, 1, 12)
+    texts = []
+    for genre, above in (("abstracts", 0.0), ("<b>tales", 3.0)):
+        for place, step in enumerate(steps):
+            found = {name: TextEstimate(9 + above + step, 0.4, notes=("TOO_FEW_FOR_DIMENSION",)) for name in DIMENSIONS}
+            found["ph_dimension"] = TextEstimate(9 + above + step, 0.4, 0.25)
+            found |= {name: TextEstimate(0.6 + 0.05 * step) for name in RATIOS}
+            texts.append(TextReading(genre, place, 160, 120, found))
+    short = TextEstimate(None, outcome="SHORT_TEXT", detail="20 tokens, 160 needed")
+    texts.append(TextReading("abstracts", 12, 20, 15, dict.fromkeys((*DIMENSIONS, *RATIOS), short)))
+    return TextDimensions(tuple(texts), ("abstracts", "<b>tales"), "BertModel", "encoder.layer.2", TextSettings())

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 import theodolite as td
-from theodolite.reports import corpus_report, dimension_report, report, similarity_report, track_report, width_report
+from theodolite.reports import (
+    corpus_report,
+    dimension_report,
+    report,
+    similarity_report,
+    text_dimension_report,
+    track_report,
+    width_report,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -383,5 +391,15 @@ def test_dimensions_are_drawn_without_any_network(browser, tmp_path):
     assert browser.ask("document.querySelectorAll('#profile-0 svg .mark-rule.role-mark line').length") == 6
     assert browser.ask("document.querySelectorAll('#curves-0 svg .mark-line path').length") == 3
     assert browser.ask("[...document.querySelectorAll('#profile-0 svg text')].map(t => t.textContent).includes('dead')")
+    assert browser.complaints == []
+    assert browser.fetched == []
+
+
+def test_texts_are_drawn_without_any_network(browser, tmp_path, genres):
+    browser.open(text_dimension_report(genres, tmp_path / "texts.html"), charts=11)
+    points = "#texts-ph_dimension svg .mark-symbol.role-mark path"
+    assert browser.ask(f"document.querySelectorAll('{points}').length") == 24 + 2, "a point for each text, two medians"
+    assert browser.ask("document.querySelectorAll('#auc-mle svg .mark-rect.role-mark path').length") == 2
+    assert browser.ask("[...document.querySelectorAll('#auc-mle svg text')].map(t => t.textContent).includes('1.00')")
     assert browser.complaints == []
     assert browser.fetched == []

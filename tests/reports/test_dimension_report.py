@@ -11,7 +11,8 @@ import theodolite as td
 from theodolite.core import ReadingRow
 from theodolite.reports import dimension_report
 from theodolite.reports.charts.dimension import drawn_curves, drawn_profiles, profile_chart, profile_rows, scale_chart
-from theodolite.reports.dimension import interval_text, notes, profile_table
+from theodolite.reports.dimension import interval_text, label_table, notes, profile_table
+from theodolite.reports.layers import number_text
 
 MEASURES = ["two_nn", "gride", "diffusion_spectral_entropy"]
 
@@ -141,3 +142,18 @@ def test_a_file_and_a_wrong_format(found, tmp_path):
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
     with pytest.raises(ValueError, match="format: 'pdf' is unknown"):
         dimension_report(found, format="pdf")
+
+
+def test_numbers_that_labels_were_given_for_have_a_table_of_their_own(found):
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    clouds = {"a": rng.standard_normal((60, 3)) + 2 * labels[:, None], "b": rng.standard_normal((60, 4))}
+    shown = td.dimensions(clouds, ["two_nn", "coding_rate"], labels=labels)
+    head, rows = label_table(shown)
+    assert head == ["layer", "coding_rate.class_rate", "coding_rate.reduction"]
+    reduction = float(td.dimension.coding_rate(clouds["a"], labels).reduction)
+    assert rows[0] == ["a", rows[0][1], number_text(reduction)]
+    assert "<h2>With labels</h2>" in dimension_report(shown)
+    assert "## With labels" in dimension_report(shown, format="md")
+    assert label_table(found) == (["layer"], [])
+    assert "With labels" not in dimension_report(found)

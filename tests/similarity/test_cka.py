@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
+import theodolite as td
 from theodolite.core import CrossMoments, Outcome, Pair
 from theodolite.core.parameters import complete
 from theodolite.similarity import cka, distance_correlation
@@ -352,3 +353,23 @@ def test_holds_no_matrix_of_rows_by_rows():
 def test_gradients(torch, kernel, estimator, width):
     pair = [torch.tensor(rows, requires_grad=True) for rows in clouds(9, width, 3)]
     assert torch.autograd.gradcheck(partial(cka, kernel=kernel, estimator=estimator, batch_size=4), pair)
+
+
+def test_runs_note_stimuli_that_are_there_several_times():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 25, 40))
+    measures = ["cka", "cka[estimator=biased]", "cka[kernel=rbf]", "angular_cka", "distance_correlation", "cka_test"]
+    twice = {"x": np.tile(x, (2, 1)), "y": np.tile(y, (2, 1))}
+    rows = [row for row in td.all_pairs(twice, measures=measures).readings.rows if row.against]
+    assert {row.measure for row in rows if row.outcome} == {"cka", "angular_cka", "distance_correlation", "cka_test"}
+    for row in rows:
+        biased = '"estimator":"biased"' in row.params
+        assert row.outcome == ("" if biased else "DUPLICATE_ROWS"), row
+        assert row.value is not None
+        assert biased or row.note.startswith("25 rows")
+    # Rows that coincide in one cloud alone, as in a layer of dead units, undo no correction.
+    partly = {"x": x * (np.arange(25) > 8)[:, None], "y": y}
+    assert np.unique(partly["x"], axis=0).shape[0] < 25
+    rows = [row for row in td.all_pairs(partly, measures=measures).readings.rows if row.against != row.target]
+    assert len(rows) == 8
+    assert not any(row.outcome for row in rows)

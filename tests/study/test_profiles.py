@@ -46,7 +46,7 @@ def test_a_profile_has_a_number_for_each_measure_and_layer(found, layers):
 
 
 def test_the_table_has_the_layers_for_rows(found):
-    frame = found.frame()
+    frame = found.frame
     assert frame.loc["block.3", "rows"] == 240
     assert (
         frame.loc["block.3", "mle[k=8] low"] < frame.loc["block.3", "mle[k=8]"] < frame.loc["block.3", "mle[k=8] high"]
@@ -158,3 +158,102 @@ def test_names_that_are_none(found):
         found.reading("block.4")
     with pytest.raises(ParameterError, match=r"column is 'sE'; choose from: .*se, value"):
         found.values("two_nn", "sE")
+
+
+LABELLED = ["two_nn", "label_sharpness", "class_separability", "coding_rate"]
+
+
+@pytest.fixture(scope="module")
+def classed():
+    rng = np.random.default_rng(8)
+    labels = np.arange(90) % 3
+    return {"a": rng.standard_normal((90, 4)) + labels[:, None], "b": rng.standard_normal((90, 7))}, labels
+
+
+def test_labels_stand_beside_every_cloud(classed):
+    clouds, labels = classed
+    found = dimensions(clouds, LABELLED, labels=labels)
+    assert [one.field for one in found.profile.values()] == ["dimension", "sharpness", "mean_length", "rate"]
+    for name, points in clouds.items():
+        direct = td.dimension.class_separability(points, labels)
+        row = found.reading(name, "class_separability.fisher_ratio")
+        assert row.value == pytest.approx(float(direct.fisher_ratio), rel=1e-9)
+        assert found.reading(name, "label_sharpness").value == pytest.approx(
+            float(td.dimension.label_sharpness(points, labels).sharpness), rel=1e-9
+        )
+        assert found.reading(name, "coding_rate.reduction").value > 0
+    assert any(line.startswith("coding_rate.reduction: from ") for line in found.explain().splitlines())
+    without = dimensions(clouds, ["two_nn", "coding_rate"])
+    assert without.reading("a", "coding_rate.reduction").outcome == "NEEDS_LABELS"
+    assert "coding_rate.rate:" not in without.explain()
+    np.testing.assert_array_equal(without.values("two_nn"), found.values("two_nn"))
+
+
+def test_labels_of_each_cloud_and_as_strings(classed):
+    clouds, labels = classed
+    whole = dimensions(clouds, ["label_sharpness"], labels=labels).values()
+    told = {"arrays:a": labels.tolist(), "b": np.char.add("class ", labels.astype(str)), "other": [1]}
+    np.testing.assert_array_equal(dimensions(clouds, ["label_sharpness"], labels=told).values(), whole)
+    turned = dimensions(clouds, ["label_sharpness"], labels={"a": labels, "b": labels[::-1]}).values()
+    assert turned[0] == whole[0]
+    assert turned[1] == pytest.approx(float(td.dimension.label_sharpness(clouds["b"], labels[::-1]).sharpness))
+
+
+def test_other_labels_are_other_readings(classed, tmp_path):
+    clouds, labels = classed
+    asked = ["two_nn", "label_sharpness"]
+    first = dimensions(clouds, asked, labels=labels, store=tmp_path / "run")
+    second = dimensions(clouds, asked, labels=labels // 2, store=tmp_path / "run")
+    assert not np.array_equal(first.values("label_sharpness"), second.values("label_sharpness"))
+    again = dimensions(clouds, asked, labels=labels, store=tmp_path / "run")
+    assert again.to_dict() == first.to_dict()
+    every = dimensions_of(td.read_run(tmp_path / "run"))
+    assert len(every.profile) == 3
+    assert sum(name.startswith("label_sharpness[labels=") for name in every.profile) == 2
+
+
+@pytest.mark.parametrize(
+    ("measures", "labels", "why"),
+    [
+        (["label_sharpness"], None, "label_sharpness needs labels beside the cloud"),
+        (["two_nn"], [0, 1] * 45, r"no measure asked for looks at them \(two_nn\).* ask for class_separability"),
+        (
+            ["label_sharpness"],
+            np.linspace(0, 1, 90),
+            "expected whole numbers or strings, got float64; sort real numbers",
+        ),
+        (["label_sharpness"], ["a", 1] * 45, "some are strings and some are not"),
+        (None, [0, 1] * 45, "no measure asked for looks at them"),
+        (["label_sharpness"], [0, 1] * 40, "labels: 80 labels, and arrays:a has 90 rows; give one for each row"),
+        (["label_sharpness"], {"a": [0, 1] * 45}, "labels: none are given for arrays:b"),
+        (["label_sharpness"], np.zeros((90, 2)), r"expected one label for each row, got an array of shape \(90, 2\)"),
+        (["label_sharpness"], 3, "got int"),
+    ],
+)
+def test_labels_that_do_not_fit(classed, measures, labels, why):
+    with pytest.raises(ParameterError, match=why):
+        dimensions(classed[0], measures, labels=labels)
+
+
+@pytest.mark.torch
+def test_labels_of_all_examples_do_for_the_rows_that_were_kept(torch, tmp_path):
+    from theodolite.sources import open_features, record_features
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.ReLU(), torch.nn.Linear(6, 4))
+    inputs = torch.randn(200, 3)
+    labels = (inputs[:, 0] > 0).numpy().astype(int)
+    recorded = record_features(net, inputs, rows=50)
+    kept = next(iter(recorded.layers)).rows.index
+    assert len(kept) == 50
+    recorded.write(tmp_path / "f.safetensors")
+    for features in (recorded, open_features(tmp_path / "f.safetensors")):
+        found = dimensions(features, ["label_sharpness"], labels=labels)
+        direct = [float(td.dimension.label_sharpness(features[name], labels[kept]).sharpness) for name in features]
+        np.testing.assert_allclose(found.values(), direct, rtol=1e-9)
+        np.testing.assert_array_equal(dimensions(features, ["label_sharpness"], labels=labels[kept]).values(), direct)
+    with pytest.raises(ParameterError, match=r"120 labels, and .* has 50 rows, kept of 200 examples"):
+        dimensions(recorded, ["label_sharpness"], labels=labels[:120])
+    maps = record_features(torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3)), torch.randn(9, 1, 6, 6), features="positions")
+    with pytest.raises(ParameterError, match="its rows are positions 4 x 4: record one row for each example"):
+        dimensions(maps, ["label_sharpness"], labels=labels[:9])

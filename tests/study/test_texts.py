@@ -167,6 +167,20 @@ def test_other_families(torch, transformers, tmp_path, family):
 
 
 @pytest.mark.torch
+def test_positions_behind_the_padding_are_counted(torch, transformers):
+    torch.manual_seed(0)
+    size = {"hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2, "num_hidden_layers": 2}
+    config = transformers.RobertaConfig(
+        vocab_size=4 + len(WORDS), max_position_embeddings=64, pad_token_id=1, bos_token_id=2, eos_token_id=3, **size
+    )
+    model, tokenizer = transformers.RobertaModel(config), tokenizer_of(transformers)
+    found = td.text_dimension(model, tokenizer, [text(0, 60)], **FEW)
+    assert np.isfinite(found.values("mle")).all()
+    with pytest.raises(ParameterError, match="the model has 62 positions, 2 of them for the tokens around a text"):
+        td.text_dimension(model, tokenizer, [text(0, 70)], **(FEW | {"length": 61}))
+
+
+@pytest.mark.torch
 def test_a_layer_by_name_and_bad_ones(net):
     texts = [text(0, 60)]
     first = td.text_dimension(*net, texts, layer="encoder.layer.0", **FEW)
@@ -306,13 +320,16 @@ def test_sentences_say_what_repetition_explains():
     assert "a above b by PHD (AUC 1.00" in told
     assert "The share of different tokens tells them apart the same way (AUC 1.00), as well as PHD" in told
     told = made(ph_dimension=3.0, unique_token_ratio=1.5).explain()
-    assert "too, if less than PHD: repetition alone may make that difference" in told
+    assert "too, if less than PHD: repetition may make part of that difference" in told
     told = made(ph_dimension=3.0, unique_token_ratio=-3.0, two_nn=-3.0).explain()
     assert "Repetition doesn't show the difference by PHD" in told
     assert "a below b by TwoNN" in told
     assert "contradict each other" in told
     assert "as well as TwoNN" in told
     assert "Not told apart by MLE." in told
+    told = made(ph_dimension=3.0, mle=3.0, two_nn=3.0, unique_token_ratio=3.0).explain().splitlines()
+    assert sum("tells them apart the same way" in line for line in told) == 1
+    assert "as well as PHD, TwoNN and MLE: repetition alone" in told[-1]
     assert made(unique_token_ratio=3.0).explain().endswith("a and b: no dimension tells them apart.")
 
 

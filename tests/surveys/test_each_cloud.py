@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import theodolite as td
+from theodolite.catalogue import measures as catalogue
 from theodolite.core import Cloud, CrossMoments, ParameterError, surroundings
-from theodolite.surveys import Survey, read_run
+from theodolite.surveys import Request, Survey, read_run
 from theodolite.surveys import each_cloud as running
-from theodolite.surveys.each_cloud import asked_of_clouds, run_clouds
+from theodolite.surveys.each_cloud import asked_of_clouds, of_one_cloud, run_clouds
+from theodolite.surveys.labels import needs_data
 
 ASKED = ["two_nn", "mle[k=12]", "gride[largest=32]", "lid[k=40]"]
 
@@ -77,11 +79,75 @@ def test_the_neighbours_of_a_cloud_are_found_once_however_measures_are_ordered(c
     run_clouds({"only": clouds["layer2"]}, ["two_nn", "gride[largest=32]"])
     assert passes == [32]
     passes.clear()
-    run_clouds({"only": clouds["layer2"]}, ["two_nn", "local_pca[k=45]"])
+    run_clouds({"only": clouds["layer2"]}, ["two_nn", "tight_local[k=45]"])
     assert passes == [45], "also for one that looks at the rows beside"
     passes.clear()
     run_clouds(clouds, ["pca_dimension"])
     assert passes == [], "nothing is looked for that nobody asked for"
+    run_clouds({"only": clouds["layer2"]}, ["two_nn", "mle[k=170]"])
+    assert passes == [5], "nor for a measure that declines, since there are 170 points"
+
+
+LOOKING = [name for name, one in catalogue().items() if one.traits.neighbours is not None]
+ASKED_OTHERWISE = [
+    "mle[k=4]",
+    "gride[largest=100]",
+    "gride[neighbour=40,largest=2]",
+    "mind[k=1]",
+    "knn_graph_dimension[k=2]",
+    "knn_graph_dimension[share=0.5]",
+    "ph_dimension[plan=gptid]",
+    "ph_dimension[share=0.4]",
+    "class_separability[normalised=false]",
+]
+
+
+DECLINED = {("gride[neighbour=40,largest=2]", 45), ("ph_dimension[plan=gptid]", 45), ("local_pca", 45)}
+
+
+def test_no_other_measure_looks_at_neighbours(passes):
+    assert len(LOOKING) >= 18
+    cloud, labels = Cloud(np.random.default_rng(6).random((60, 3))), [0, 1, 2] * 20
+    for name, one in catalogue().items():
+        if of_one_cloud(one.traits) and name not in LOOKING:
+            assert "neighbours" not in one.traits.needs
+            one(*[cloud, labels][: 1 + bool(needs_data(one))])
+    assert passes == []
+
+
+@pytest.mark.parametrize("asked", [*LOOKING, *ASKED_OTHERWISE])
+def test_a_measure_looks_for_as_many_neighbours_as_it_says(asked, passes):
+    request = Request.of(asked)
+    for count in (200, 45):
+        rows = np.random.default_rng(4).random((count, 5))
+        cloud = Cloud(rows)
+        passes.clear()
+        labels = [np.arange(count) % 3] if needs_data(request.measure) else []
+        if (asked, count) in DECLINED:
+            with pytest.raises(td.Refusal):
+                request.measure(cloud, *labels, **request.parameters)
+            continue
+        request.measure(cloud, *labels, **request.parameters)
+        told = request.measure.traits.neighbours(count, request.completed("theodolite"))
+        if told:
+            assert passes == [told]
+        else:
+            assert cloud.neighbours(1) is not None
+            assert passes[1:] == [1], "of rows of its own, and none of the cloud's"
+
+
+@pytest.mark.parametrize("count", [30, 160])
+def test_all_measures_together_need_one_pass(count, passes):
+    """Those whose lists grow with the number of points, and that are asked last, too."""
+    rows = np.random.default_rng(5).random((count, 4))
+    every = [name for name in LOOKING if name != "class_separability"]
+    for order in (every, every[::-1]):
+        passes.clear()
+        asked = [*order, "class_separability[normalised=false]"]
+        found = run_clouds({"only": rows}, asked, labels=np.arange(count) % 3)
+        assert len(passes) == 1
+        assert {row.measure for row in found.readings if row.value is not None} >= {"two_nn", "gride", "mada"}
+        assert not [row for row in found.readings if row.status == "failed"]
 
 
 def test_the_same_run_again_asks_nothing_and_another_measure_or_cloud_its_own_alone(clouds, asked, passes, tmp_path):
@@ -180,7 +246,7 @@ def test_clouds_of_which_only_moments_are_known_have_outcomes(clouds):
         (["cka"], "cka is no measure of one cloud; td.all_pairs compares two"),
         (["stable_rank"], "stable_rank is no measure of one cloud"),
         (["barycentre"], "barycentre is no measure of one cloud"),
-        (["label_sharpness"], r"label_sharpness needs labels beside the cloud; .* label_sharpness\(cloud, labels\)"),
+        (["label_sharpness"], "label_sharpness needs labels beside the cloud; give one for each row: labels="),
         (["two_n"], "did you mean 'two_nn'"),
         (["mle[k=1]"], "'k' is 1"),
         ([], "at least one"),

@@ -223,6 +223,43 @@ def share_above_one(
     return ratio(pair)
 
 
+OF_A_CLOUD = DOCUMENTATION.replace("pair : Pair, or two arrays", "cloud : Cloud, or array")
+NEIGHBOURS = Field(
+    unit="1",
+    bounds=(0, 1),
+    invariant_to=("scale", "translation", "rotation", "permutation", "order"),
+    reads="higher = more dimensions",
+)
+
+
+def nearer(cloud, k):
+    known = cloud.neighbours(k)
+    return like(np.mean(known.distances[:, 0] / known.distances[:, 1]), cloud.points)
+
+
+def two_neighbours(count, parameters):
+    assert (count > 2, parameters) == (True, {})
+    return 2
+
+
+NEAR = "looks at as many neighbours as it says"
+
+
+@wrong(NEAR, documentation=OF_A_CLOUD, needs="rows", runs="host")
+def neighbours_in_secret(cloud: Cloud, /) -> Annotated[Array, NEIGHBOURS]:
+    return nearer(cloud, 2)
+
+
+@wrong(NEAR, documentation=OF_A_CLOUD, needs="rows", runs="host", neighbours=two_neighbours)
+def more_neighbours_than_said(cloud: Cloud, /) -> Annotated[Array, NEIGHBOURS]:
+    return nearer(cloud, 3)
+
+
+@functools.partial(declared, documentation=OF_A_CLOUD, needs="rows", runs="host", neighbours=two_neighbours)
+def neighbours_as_said(cloud: Cloud, /) -> Annotated[Array, NEIGHBOURS]:
+    return nearer(cloud, 2)
+
+
 def failures(candidate, **options):
     found = []
     for check in checks(candidate, **options):
@@ -241,7 +278,9 @@ def test_the_defect_is_found_and_nothing_else(candidate, expected):
     assert set(expected) <= {check.name for check in checks(candidate)}
 
 
-@pytest.mark.parametrize("candidate", [alignment, regression], ids=lambda candidate: candidate.__name__)
+@pytest.mark.parametrize(
+    "candidate", [alignment, regression, neighbours_as_said], ids=lambda candidate: candidate.__name__
+)
 def test_a_right_measure_passes(candidate):
     assert failures(candidate) == []
     assert all("cuda" in line or "torch" in line for line in check_measure(candidate))

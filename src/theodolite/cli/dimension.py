@@ -26,6 +26,7 @@ Examples
   theodolite dimension a.npz b.npz -o profile.html --store a.run
   theodolite dimension a.npz -m two_nn -m 'mle[k=10]' -m 'gride[largest=256]'
   theodolite dimension a.npz --layers 'layer*' --json
+  theodolite dimension a.npz -m label_sharpness --labels y.csv:class
   theodolite dimension m.pt x.npz --model nets:build
 
 FEATURES are files of `theodolite record`, or arrays of rows x features from
@@ -33,13 +34,14 @@ elsewhere (.npy, .npz, .safetensors). With --model, MODEL is a checkpoint, and
 what its layers give on DATA is measured. The nearest neighbours of a layer are
 found once for all measures; theodolite list names them.
 With --store, what was computed is kept: the same command again goes on.
-Exit codes: 0 ok, 2 wrong usage, 3 some readings failed, 4 the input can't be
-read, 130 interrupted."""
+Exit codes: 0 ok, 2 wrong usage, 3 some readings failed or no layer has a
+number, 4 the input can't be read, 130 interrupted."""
 
 _WHAT = Group.create_ordered("What is measured")
 _HOW = Group.create_ordered("By which measures")
 _OUT = Group.create_ordered("What is kept and written")
 _MOST_ROWS = 40
+_OPTIONS = {"labels": "--labels", "layers": "--layers", "rows": "--rows", "measures": "--measure"}
 
 
 @Parameter(name="*", group=_WHAT)
@@ -55,6 +57,8 @@ class What:
         A function that builds the module.
     rows : int
         How many rows are kept.
+    labels : str, optional
+        A file of labels.
     """
 
     layers: Annotated[str | None, Parameter(help="Only layers whose name matches: 'layer*', '*.mlp,*.out'.")] = None
@@ -65,6 +69,15 @@ class What:
     rows: Annotated[int, Parameter(help="With --model: how many rows of each layer are kept.", show_default=True)] = (
         4096
     )
+    labels: Annotated[
+        str | None,
+        Parameter(
+            name="--labels",
+            help="FILE[:KEY], a label for each row, for measures that look at them: .npy, .npz, .safetensors (an array "
+            "named KEY), .csv, .tsv (a column, under headings), .txt (one on each line). "
+            "[default KEY: labels, targets, label, target, or the only one]",
+        ),
+    ] = None
 
 
 @Parameter(name="*", group=_HOW)
@@ -156,7 +169,7 @@ def dimension(
         If they can't be read or measured.
     """
     from theodolite.cli.display import machine_lines, progress_bar, say_path, stderr, stdout
-    from theodolite.cli.exits import check_jobs, reading_input
+    from theodolite.cli.exits import by_option, check_jobs, ending, reading_input, sentence
     from theodolite.cli.report import format_of, writing
     from theodolite.reports import dimension_report
     from theodolite.surveys import RunFolderError, RunLocked
@@ -168,7 +181,7 @@ def dimension(
     except (RunFolderError, RunLocked) as error:
         raise CommandError(f"{error}.", "Choose another folder with --store.") from error
     except (ValueError, TypeError) as error:
-        raise CommandError(f"{str(error).removesuffix('.')}.", "See theodolite dimension --help") from error
+        raise CommandError(sentence(by_option(str(error), _OPTIONS)), "See theodolite dimension --help") from error
     except KeyboardInterrupt:
         remedy = "" if out.store is None else "What was measured is kept: run the same command again to go on."
         raise CommandError("Stopped.", remedy, Exit.INTERRUPTED) from None
@@ -183,23 +196,39 @@ def dimension(
         say_path(where, "Report", out.output)
     if out.store is not None:
         say_path(where, "Run", out.store)
-    return Exit.SOME_FAILED if any(row.status == "failed" for row in found.readings.rows) else Exit.OK
+    return ending(found.readings.rows)
 
 
 def _measured(paths: Sequence[str], what: What, how: How, out: Out, progress: Any) -> DimensionProfile:
     from theodolite.study import dimensions
     from theodolite.surveys import Survey
     from theodolite.surveys.each_cloud import DEFAULTS, asked_of_clouds
+    from theodolite.surveys.labels import LABELS, needs_data
 
     layers = None if what.model else what.layers
-    asked = asked_of_clouds(Survey.of([*(how.measure or DEFAULTS)], seed=how.seed, layers=layers))
+    survey = Survey.of([*(how.measure or DEFAULTS)], seed=how.seed, layers=layers)
+    needy = [request.name for request in survey.measures if needs_data(request.bare) == [LABELS]]
+    if needy and what.labels is None:
+        raise CommandError(f"{needy[0]} needs labels.", "Give one for each row: --labels FILE[:KEY]")
+    asked = asked_of_clouds(survey, labels=what.labels is not None)
+    labels = None if what.labels is None else _labels(what.labels)
     sources: Any = list(paths)
     if what.model is not None:
         if len(paths) != 2:
             problem = f"With --model, a checkpoint and data are needed, and {len(paths)} files were given."
             raise CommandError(problem, "Give both: theodolite dimension MODEL DATA --model package.module:function")
         sources = _recorded(os.fspath(paths[0]), Path(paths[1]), what.model, what, progress)
-    return dimensions(sources, asked, store=out.store, jobs=out.jobs, progress=progress)
+    return dimensions(sources, asked, labels=labels, store=out.store, jobs=out.jobs, progress=progress)
+
+
+def _labels(told: str) -> Any:
+    """Read FILE or FILE:KEY; a file that is there is no key, whatever colons its name has."""
+    from theodolite.sources.labels import load_labels
+
+    file, colon, key = told.rpartition(":")
+    if not colon or not file or Path(told).exists():
+        return load_labels(told)
+    return load_labels(file, key)
 
 
 def _recorded(path: str, data: Path, named: str, what: What, progress: Callable[[Progress], None] | None) -> Any:
@@ -229,6 +258,11 @@ def _show(where: Console, found: DimensionProfile) -> None:
     where.print(made)
     if len(rows) > _MOST_ROWS:
         where.print(f"and {len(rows) - _MOST_ROWS} more (-o PAGE.html or --json has them all)", style="dim")
+    told = [cell for row in rows[:_MOST_ROWS] for cell in row[2:]]
+    said = ["± and brackets: the 95 % interval"] if any("±" in cell or "[" in cell for cell in told) else []
+    said += ["* a doubt, told below"] if any(cell.endswith("*") for cell in told) else []
+    if said:
+        where.print("; ".join(said), style="dim")
     where.print()
     for sentence in found.explain().splitlines():
         where.print(sentence, soft_wrap=True)

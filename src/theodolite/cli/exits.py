@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from theodolite.core import ReadingRow
 
 
 class Exit(IntEnum):
@@ -16,7 +20,7 @@ class Exit(IntEnum):
     USAGE = 2
     """The command was called wrongly."""
     SOME_FAILED = 3
-    """Everything ran, and some readings failed."""
+    """Everything ran, and some readings failed, or there is no number at all."""
     UNREADABLE = 4
     """The input can't be read."""
     INTERRUPTED = 130
@@ -91,6 +95,46 @@ def by_option(text: str, options: Mapping[str, str]) -> str:
     name = text.partition(" ")[0].rstrip(":")
     option = options.get(name)
     return text if option is None else option + text.removeprefix(name)
+
+
+def sentence(text: str) -> str:
+    """Close a message with a full stop, where it doesn't end as a sentence does.
+
+    Parameters
+    ----------
+    text : str
+        The message.
+
+    Returns
+    -------
+    str
+        A sentence.
+
+    Examples
+    --------
+    >>> sentence("no 'k'"), sentence("no 'k'; did you mean 'l'?")
+    ("no 'k'.", "no 'k'; did you mean 'l'?")
+    """
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def ending(rows: Iterable[ReadingRow]) -> Exit:
+    """Say how a run ends that measured what there was.
+
+    Parameters
+    ----------
+    rows : iterable of ReadingRow
+        Its readings.
+
+    Returns
+    -------
+    Exit
+        `SOME_FAILED` where a reading failed, and where every one was refused: a script would else go on with nothing.
+    """
+    told = list(rows)
+    failed = any(row.status == "failed" for row in told)
+    nothing = bool(told) and all(row.value is None for row in told)
+    return Exit.SOME_FAILED if failed or nothing else Exit.OK
 
 
 def check_jobs(jobs: int) -> None:

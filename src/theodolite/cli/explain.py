@@ -211,9 +211,11 @@ def _parameters(where: Console, measure: Callable[..., Any], told: Docstring) ->
 
 
 def _literal(value: object) -> str:
-    """Write a default as one would type it on the command line."""
+    """Write a default as one would type it on the command line; what is left out by default is not typed at all."""
     import json
 
+    if value is None:
+        return "left out"
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -244,14 +246,17 @@ def _looked_at(measure: Measure[..., Any]) -> tuple[str, str, str]:
         return "", "x, y, z", "any number of arrays of rows x features, or clouds"
     if views == (Cloud,):
         return _of_one_cloud(measure)
+    if len(views) > 1:
+        given = inspect.signature(measure).parameters.values()
+        names = [one.name for one in given if one.kind is one.POSITIONAL_ONLY]
+        return "", ", ".join(names), f"{', '.join(names[: len(views)])}: arrays of rows x features, or clouds"
     return "", "x, y", "arrays, or one view of both"
 
 
 def _of_one_cloud(measure: Measure[..., Any]) -> tuple[str, str, str]:
     given = list(inspect.signature(measure).parameters.values())
     beside = [one.name for one in given[1:] if one.kind is one.POSITIONAL_ONLY]
-    needed = any(one.kind is one.POSITIONAL_ONLY and one.default is one.empty for one in given[1:])
-    command = "" if needed else "theodolite dimension features.npz"
+    command = "theodolite dimension features.npz" + (" --labels labels.npy" if "labels" in beside else "")
     among = "an array of rows x features, a Cloud, or td.open_features(path)[layer]"
     return command, ", ".join(["points", *beside]), among + "".join(f"; {name}: one for each row" for name in beside)
 

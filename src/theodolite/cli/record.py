@@ -284,3 +284,5 @@ def _show(features: Features, target: Path, *, moments: bool) -> None:
     where.print(shown)
     say_path(where, "Features", target)
     where.print(f"{'Next':<9}theodolite similarity {shlex.quote(str(target))}", soft_wrap=True)
+    if "rows" in features.has:
+        where.print(f"{'':<9}theodolite dimension {shlex.quote(str(target))}", soft_wrap=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from theodolite.cli.exits import CommandError, Exit, reading_input
+from theodolite.cli.exits import CommandError, Exit, ending, reading_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +86,7 @@ def carry_out(checkpoints: Sequence[Checkpoint], what: Survey, run: Run) -> int:
     Returns
     -------
     int
-        The exit code: 0, or 3 where some readings failed.
+        The exit code: 0, or 3 where some readings failed or there is no number at all.
     """
     from theodolite.cli.display import progress_bar, say_path, stderr, stdout
     from theodolite.surveys import set_aside, survey
@@ -105,7 +105,7 @@ def carry_out(checkpoints: Sequence[Checkpoint], what: Survey, run: Run) -> int:
         say_path(where, "Report", page)
     say_path(where, "Run", output)
     _advise(where, readings, output, run)
-    return Exit.SOME_FAILED if any(row.status == "failed" for row in readings.rows) else Exit.OK
+    return ending(readings.rows)
 
 
 @contextmanager

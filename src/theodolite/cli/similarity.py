@@ -36,8 +36,8 @@ elsewhere (.npy, .npz, .safetensors); row i of all belongs to one stimulus. With
 Of two files, the layers of one are set against those of the other; of one or of
 several, each layer against each. theodolite list names the measures.
 With --store, what was computed is kept: the same command again goes on.
-Exit codes: 0 ok, 2 wrong usage, 3 some readings failed, 4 the input can't be
-read, 130 interrupted."""
+Exit codes: 0 ok, 2 wrong usage, 3 some readings failed or no pair has a
+number, 4 the input can't be read, 130 interrupted."""
 
 _WHAT = Group.create_ordered("What is compared")
 _HOW = Group.create_ordered("By which measures, how surely")
@@ -179,7 +179,7 @@ def similarity(
         If they can't be read or compared.
     """
     from theodolite.cli.display import machine_lines, progress_bar, say_path, stderr, stdout
-    from theodolite.cli.exits import check_jobs, reading_input
+    from theodolite.cli.exits import check_jobs, ending, reading_input, sentence
     from theodolite.cli.report import format_of, writing
     from theodolite.reports import similarity_report
     from theodolite.surveys import RunFolderError, RunLocked
@@ -191,7 +191,7 @@ def similarity(
     except (RunFolderError, RunLocked) as error:
         raise CommandError(f"{error}.", "Choose another folder with --store.") from error
     except (ValueError, TypeError) as error:
-        raise CommandError(f"{str(error).removesuffix('.')}.", "See theodolite similarity --help") from error
+        raise CommandError(sentence(str(error)), "See theodolite similarity --help") from error
     except KeyboardInterrupt:
         remedy = "" if out.store is None else "What was measured is kept: run the same command again to go on."
         raise CommandError("Stopped.", remedy, Exit.INTERRUPTED) from None
@@ -208,7 +208,7 @@ def similarity(
         say_path(where, "Report", out.output)
     if out.store is not None:
         say_path(where, "Run", out.store)
-    return Exit.SOME_FAILED if any(row.status == "failed" for row in found.readings.rows) else Exit.OK
+    return ending(found.readings.rows)
 
 
 def _compared(paths: Sequence[str], what: What, how: How, out: Out, progress: Any) -> tuple[AllPairs, str]:

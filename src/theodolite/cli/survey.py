@@ -29,8 +29,8 @@ Examples
   theodolite survey big/ --shard 1/8 -o big.run   one of 8 jobs, one run folder
 
 A survey that was stopped goes on where it was: run the same command again.
-Exit codes: 0 ok, 2 wrong usage, 3 some readings failed, 4 the input can't be
-read, 130 interrupted."""
+Exit codes: 0 ok, 2 wrong usage, 3 some readings failed or there is no number,
+4 the input can't be read, 130 interrupted."""
 
 _WHAT = Group.create_ordered("What is measured")
 _HOW = Group.create_ordered("Where and how")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
@@ -23,6 +23,7 @@ Examples
   theodolite text-dimension models/minilm abstracts.csv stories.jsonl
   theodolite text-dimension models/gpt2 a.csv b.csv --column body --length 256
   theodolite text-dimension models/minilm a.txt b.txt --layer encoder.layer.3
+  theodolite text-dimension models/minilm a.txt b.txt -o texts.html
   theodolite text-dimension models/minilm a.txt b.txt --json > texts.json
 
 MODEL is a folder with config.json, weights and a tokenizer, as the package
@@ -31,10 +32,16 @@ FILE is a genre: plain text (texts between blank lines, or one on each line),
 .jsonl or .csv. Several genres are compared: AUC is how often a text of the
 first has the larger number. Read it beside that of the type-token ratio:
 texts that repeat their words have fewer dimensions for that reason alone.
-Exit codes: 0 ok, 2 wrong usage, 4 the input can't be read, 130 interrupted."""
+Exit codes: 0 ok, 2 wrong usage, 3 no text has a dimension, 4 the input can't
+be read, 130 interrupted."""
 
 _WHAT = Group.create_ordered("What is measured")
 _HOW = Group.create_ordered("How")
+_OUT = Group.create_ordered("What is written")
+_OPTIONS = {
+    name: f"--{name.replace('_', '-')}"
+    for name in ("layer", "length", "alpha", "repeats", "reruns", "k", "seed", "batch_size")
+} | {"rng": "--seed"}
 
 
 @Parameter(name="*", group=_WHAT)
@@ -82,8 +89,6 @@ class How:
         Where drawing starts.
     batch_size : int
         Texts that run together.
-    json : bool
-        JSON on standard output.
     """
 
     alpha: Annotated[float, Parameter(help="Power of the tree's edges in PHD.", show_default=True)] = 1.0
@@ -96,10 +101,29 @@ class How:
     k: Annotated[int, Parameter(help="How many neighbours mle looks at.", show_default=True)] = 20
     seed: Annotated[int, Parameter(help="Where everything drawn starts.", show_default=True)] = 0
     batch_size: Annotated[int, Parameter(help="Texts that run together.", show_default=True)] = 16
+
+
+@Parameter(name="*", group=_OUT)
+@dataclass(frozen=True)
+class Out:
+    """What is written.
+
+    Parameters
+    ----------
+    output : Path, optional
+        A page.
+    json : bool
+        JSON on standard output.
+    """
+
+    output: Annotated[
+        Path | None,
+        Parameter(name=["--output", "-o"], help="A page: .html with charts, .md or .json, by the ending."),
+    ] = None
     json: Annotated[bool, Parameter(help="Everything as one JSON object on standard output.")] = False
 
 
-_WHAT_BY_DEFAULT, _HOW_BY_DEFAULT = What(), How()
+_WHAT_BY_DEFAULT, _HOW_BY_DEFAULT, _OUT_BY_DEFAULT = What(), How(), Out()
 
 
 def text_dimension(
@@ -108,6 +132,7 @@ def text_dimension(
     *files: Annotated[Path, Parameter(name="FILE", required=True, help="Texts; each file is a genre.")],
     what: What = _WHAT_BY_DEFAULT,
     how: How = _HOW_BY_DEFAULT,
+    out: Out = _OUT_BY_DEFAULT,
 ) -> int:
     """Estimate how many dimensions the token vectors of each text have, and compare genres by them.
 
@@ -124,6 +149,8 @@ def text_dimension(
         What is measured.
     how : How
         How.
+    out : Out
+        What is written.
 
     Returns
     -------
@@ -135,31 +162,32 @@ def text_dimension(
     CommandError
         If they can't be read or measured.
     """
-    import json
-
-    from theodolite.cli.display import machine_lines, stdout
-    from theodolite.cli.exits import by_option, reading_input
+    from theodolite.cli.display import machine_lines, say_path, stderr, stdout
+    from theodolite.cli.exits import by_option, reading_input, sentence
+    from theodolite.cli.report import format_of, writing
+    from theodolite.reports import text_dimension_report
+    from theodolite.study.texts.estimates import DIMENSIONS
 
     try:
         with reading_input():
             found = _measured(model, files, what, how)
     except (ValueError, TypeError) as error:
-        told = by_option(
-            str(error), {name: f"--{name}" for name in ("layer", "length", "alpha", "repeats", "reruns", "k")}
-        )
-        raise CommandError(f"{told.removesuffix('.')}.", "See theodolite text-dimension --help") from error
+        raise CommandError(sentence(by_option(str(error), _OPTIONS)), "See theodolite text-dimension --help") from error
     except ImportError as error:
         raise CommandError(f"{error}.", "pip install 'theodolite[transformers]'") from error
     except KeyboardInterrupt:
         raise CommandError("Stopped.", "", Exit.INTERRUPTED) from None
-    if how.json:
-        from importlib.metadata import version
-
-        record = {"theodolite": version("theodolite"), "sentences": found.explain().splitlines(), **found.to_dict()}
-        machine_lines([json.dumps(record, ensure_ascii=False, allow_nan=False)])
+    where = stderr() if out.json else stdout()
+    if out.json:
+        machine_lines([text_dimension_report(found, format="json").rstrip("\n")])
     else:
-        _show(stdout(), Path(model).name, found)
-    return Exit.OK
+        _show(where, Path(model).name, found)
+    if out.output is not None:
+        with writing(out.output):
+            text_dimension_report(found, out.output, format=format_of(out.output))
+        say_path(where, "Report", out.output)
+    nothing = all(text.estimates[name].value is None for text in found.texts for name in DIMENSIONS)
+    return Exit.SOME_FAILED if nothing else Exit.OK
 
 
 def _measured(model: str, files: tuple[Path, ...], what: What, how: How) -> TextDimensions:
@@ -167,7 +195,7 @@ def _measured(model: str, files: tuple[Path, ...], what: What, how: How) -> Text
     from theodolite.study import load_transformer, read_texts, text_dimension
     from theodolite.study.texts.settings import TextSettings
 
-    options = {name: value for name, value in asdict(how).items() if name not in {"json", "seed"}}
+    options = {name: value for name, value in asdict(how).items() if name != "seed"}
     options |= {"rng": how.seed, "length": what.length}
     TextSettings.of(**options)
     alike = len({file.stem for file in files}) < len(files)
@@ -182,45 +210,23 @@ def _measured(model: str, files: tuple[Path, ...], what: What, how: How) -> Text
 def _show(where: Console, name: str, found: TextDimensions) -> None:
     from rich.text import Text
 
-    from theodolite.cli.display import count, table
-    from theodolite.study.texts.result import QUANTITIES
+    from theodolite.cli.display import table
+    from theodolite.reports.texts import comparison_table, genre_table, notes
 
     where.print(Text(f"{name}, {found.layer}", style="bold"))
-    known = {(one.genre, one.quantity): one for one in found.summaries}
-    head = ["genre", "texts", *QUANTITIES]
+    head, rows = genre_table(found)
     made = table(*head, right=head[1:], wrap=head[:1])
-    for genre in found.genres:
-        cells = [known[genre, quantity] for quantity in QUANTITIES]
-        made.add_row(Text(genre), f"{max(cell.count for cell in cells):,}", *(_summary(cell) for cell in cells))
+    for first, *cells in rows:
+        made.add_row(Text(first), *cells)
     where.print(made)
     where.print("mean over texts ± its standard error; in brackets what reruns change in one text", style="dim")
-    if found.comparisons:
-        head = ["AUC", *QUANTITIES]
+    head, rows = comparison_table(found)
+    if rows:
         made = table(*head, right=head[1:], wrap=head[:1])
-        for pair in dict.fromkeys((one.first, one.second) for one in found.comparisons):
-            told = {one.quantity: one for one in found.comparisons if (one.first, one.second) == pair}
-            of_pair = [told.get(quantity) for quantity in QUANTITIES]
-            made.add_row(
-                Text(" > ".join(pair)),
-                *("–" if one is None else f"{one.auc:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in of_pair),
-            )
-            made.add_row(Text("  p", style="dim"), *("–" if one is None else f"{one.p_value:.2g}" for one in of_pair))
+        for first, *cells in rows:
+            made.add_row(Text(first), *cells)
         where.print()
         where.print(made)
     where.print()
-    for sentence in found.explain().splitlines():
-        where.print(sentence, soft_wrap=True)
-    for label, why, times in found.refusals:
-        where.print(f"{label}: no number for {count(times, 'text')}. {why}", soft_wrap=True, style="dim")
-    for label, why, times in found.doubts:
-        where.print(f"{label}, {count(times, 'text')}: {why}", soft_wrap=True, style="dim")
-
-
-def _summary(cell: Any) -> str:
-    from theodolite.reports.layers import number_text
-
-    if cell.mean is None:
-        return "–"
-    told = number_text(cell.mean)
-    told += "" if cell.error is None else f" ± {number_text(cell.error, 2)}"
-    return told if cell.spread is None else f"{told} ({number_text(cell.spread, 2)})"
+    for sentence in (*found.explain().splitlines(), *notes(found)):
+        where.print(Text(sentence), soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from theodolite.cli.exits import CommandError, Exit, check_jobs, reading_input
+from theodolite.cli.exits import CommandError, Exit, check_jobs, ending, reading_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,8 +29,8 @@ A folder may hold checkpoint-500, step_1000.safetensors and the like. They are
 surveyed into one run folder, where only matrices with new content are measured:
 the same command again, with more checkpoints, costs the new ones alone. Steps
 are read off trainer_state.json or the names.
-Exit codes: 0 ok, 2 wrong usage, 3 some readings failed, 4 the input can't be
-read, 130 interrupted."""
+Exit codes: 0 ok, 2 wrong usage, 3 some readings failed or there is no number,
+4 the input can't be read, 130 interrupted."""
 
 _HOW = Group.create_ordered("What is followed")
 _OUT = Group.create_ordered("What is written")
@@ -155,8 +155,7 @@ def track(
         say_path(where, "Report", out.output)
     if store is not None:
         say_path(where, "Run", store)
-    failed = any(row.status == "failed" for readings in found.readings for row in readings.rows)
-    return Exit.SOME_FAILED if failed else Exit.OK
+    return ending(row for readings in found.readings for row in readings.rows)
 
 
 def _steps(text: str | None) -> list[float] | None:

@@ -10,5 +10,6 @@ from theodolite.reports.report import report as report
 from theodolite.reports.similarity import similarity_report as similarity_report
 from theodolite.reports.summary import Summary as Summary
 from theodolite.reports.summary import summary as summary
+from theodolite.reports.texts import text_dimension_report as text_dimension_report
 from theodolite.reports.track import track_report as track_report
 from theodolite.reports.width import width_report as width_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -109,14 +109,38 @@ def profile_table(found: DimensionProfile) -> tuple[list[str], list[list[str]]]:
     rows : list of list of str
         Name, number of rows, and each measure's number with its interval. A star marks a number with a doubt.
     """
-    head = ["layer", "rows", *found.profile]
-    rows = []
-    for name, cloud, count in zip(found.names, found.clouds, found.rows, strict=True):
-        cells = [found.reading(cloud, measure) for measure in found.profile]
-        marks = ["*" if cell is not None and cell.value is not None and cell.outcome else "" for cell in cells]
-        told = [interval_text(cell) + mark for cell, mark in zip(cells, marks, strict=True)]
-        rows.append([name, f"{count:,}", *told])
-    return head, rows
+    counts = [f"{count:,}" for count in found.rows]
+    rows = [
+        [name, count, *_cells(found, cloud, found.profile)]
+        for name, cloud, count in zip(found.names, found.clouds, counts, strict=True)
+    ]
+    return ["layer", "rows", *found.profile], rows
+
+
+def label_table(found: DimensionProfile) -> tuple[list[str], list[list[str]]]:
+    """Lay out the other numbers of measures that were given labels.
+
+    Parameters
+    ----------
+    found : DimensionProfile
+        The readings.
+
+    Returns
+    -------
+    head : list of str
+        Titles.
+    rows : list of list of str
+        Name and numbers; none where no measure was given labels.
+    """
+    head = ["layer", *found.by_labels]
+    named = zip(found.names, found.clouds, strict=True) if found.by_labels else ()
+    return head, [[name, *_cells(found, cloud, found.by_labels)] for name, cloud in named]
+
+
+def _cells(found: DimensionProfile, cloud: str, names: Iterable[str]) -> list[str]:
+    cells = [found.reading(cloud, name) for name in names]
+    marks = ["*" if cell is not None and cell.value is not None and cell.outcome else "" for cell in cells]
+    return [interval_text(cell) + mark for cell, mark in zip(cells, marks, strict=True)]
 
 
 def notes(found: DimensionProfile) -> list[str]:
@@ -172,6 +196,10 @@ def _lines(found: DimensionProfile) -> Iterator[str]:
     head, rows = profile_table(found)
     yield from ("", "## Layers", "")
     yield from table([*map(plain, head)], ([code(row[0]), *map(plain, row[1:])] for row in rows))
+    head, rows = label_table(found)
+    if rows:
+        yield from ("", "## With labels", "")
+        yield from table([*map(plain, head)], ([code(row[0]), *map(plain, row[1:])] for row in rows))
     if found.curves:
         yield from ("", "## Over scales", "")
         yield from table(
@@ -202,6 +230,7 @@ def _page(found: DimensionProfile) -> str:
     from theodolite.reports.charts.dimension import drawn_curves, drawn_profiles
 
     head, rows = profile_table(found)
+    label_head, label_rows = label_table(found)
     several = len(found.models) > 1
     return framed(
         "dimension",
@@ -215,6 +244,8 @@ def _page(found: DimensionProfile) -> str:
         curves=[_headed(model, name, several=several) for model, name in drawn_curves(found)],
         head=head,
         rows=rows,
+        label_head=label_head,
+        label_rows=label_rows,
         notes=notes(found),
         measures=reads(found),
         reads=[" ".join(line.split()) for line in READS],

@@ -7,7 +7,7 @@ from theodolite.core import Array, Field, Pair, measure
 from theodolite.numerics.alignment import angle
 from theodolite.numerics.gram_difference import gram_difference, gram_difference_of_rows
 from theodolite.numerics.gram_products import GramProducts
-from theodolite.similarity._centred_grams import linear_grams
+from theodolite.similarity._centred_grams import linear_grams, repeated_notes
 
 _NEAR = 1e-4
 
@@ -21,7 +21,7 @@ def _chord(pair: Pair, products: GramProducts, *, unbiased: bool) -> Array:
     return gram_difference_of_rows(*rows, unbiased=unbiased)
 
 
-@measure(cite="williams2021generalized", needs="moments")
+@measure(cite="williams2021generalized", needs="moments", doubts=repeated_notes)
 def angular_cka(
     pair: Pair, /, *, estimator: Literal["unbiased", "biased"] = "unbiased"
 ) -> Annotated[

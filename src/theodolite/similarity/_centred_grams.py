@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from theodolite.core import Array, Cloud, Outcome, Pair, Refusal, namespace, to_numpy
+from theodolite.core import Array, Cloud, Note, Outcome, Pair, Refusal, namespace, to_numpy
 from theodolite.numerics.gram_products import GramProducts, linear_products, mean_products
 from theodolite.numerics.kernels import Kernel, Kind, Points, kernel_sums, middle_pairs
 
@@ -102,6 +102,48 @@ def kernel_grams(pair: Pair, choice: KernelChoice, estimator: Estimator, batch_s
         x, y = ((kernel, all_points.of(start, stop)) for kernel, all_points in zip(kernels, points, strict=True))
         parts.append(kernel_sums(x, y).centred(unbiased=estimator != "biased"))
     return _sound(_mean(parts, [stop - start for start, stop in bounds]))
+
+
+def repeated_stimuli(pair: Pair) -> int:
+    """Count the rows that repeat another in both clouds.
+
+    Rows of one cloud alone may coincide (a dead layer, a rare token): the correction for bias then still holds.
+
+    Parameters
+    ----------
+    pair : Pair
+        The clouds.
+
+    Returns
+    -------
+    int
+        0 where only moments are known.
+    """
+    if "rows" not in pair.has:
+        return 0
+    x, y = pair.x.distinct, pair.y.distinct
+    if pair.count in {x.count, y.count}:
+        return 0
+    return pair.count - int(np.unique(x.of * y.count + y.of).size)
+
+
+def repeated_notes(pair: Pair, parameters: Mapping[str, Any]) -> tuple[Note, ...]:
+    """Say that stimuli are there several times, where that undoes the correction for bias.
+
+    Parameters
+    ----------
+    pair : Pair
+        The clouds.
+    parameters : mapping
+        With the ``"estimator"``; the biased one corrects nothing.
+
+    Returns
+    -------
+    tuple of Note
+        One, or none.
+    """
+    repeated = 0 if parameters["estimator"] == "biased" else repeated_stimuli(pair)
+    return (Note(Outcome.DUPLICATE_ROWS, f"{repeated} rows repeat others in both clouds"),) if repeated else ()
 
 
 def _check(pair: Pair, estimator: Estimator) -> None:

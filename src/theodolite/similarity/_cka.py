@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from theodolite.core import Array, Field, Limits, Pair, measure, to_numpy
 from theodolite.numerics.gram_products import GramProducts
-from theodolite.similarity._centred_grams import Estimator, KernelChoice, kernel_grams, linear_grams
+from theodolite.similarity._centred_grams import Estimator, KernelChoice, kernel_grams, linear_grams, repeated_notes
 
 
 def _products(pair: Pair, parameters: Mapping[str, Any]) -> GramProducts:
@@ -25,7 +25,7 @@ def _by_chance(pair: Pair, parameters: Mapping[str, Any]) -> dict[str, float]:
     return {"value": float(to_numpy(products.traces[0] * products.traces[1] / norms)) / (pair.count - 1)}
 
 
-@measure(cite="kornblith2019similarity", needs="moments", chance=_by_chance)
+@measure(cite="kornblith2019similarity", needs="moments", chance=_by_chance, doubts=repeated_notes)
 def cka(
     pair: Pair,
     /,
@@ -100,7 +100,8 @@ def cka(
     make it. The biased estimate of independent Gaussian clouds of 50 rows and 200 features is 0.8. Minibatches of rows
     in a sorted order (by class, by time) compare within classes only; shuffle them first. Stimuli that are there
     several times undo the correction, which leaves out a row with itself and not with its copies: of 25 stimuli four
-    times each, in unrelated clouds of 100 features, the unbiased estimate is 0.76. Leave copies out.
+    times each, in unrelated clouds of 100 features, the unbiased estimate is 0.76. Runs over pairs note copies; leave
+    them out.
 
     Cost
     ----

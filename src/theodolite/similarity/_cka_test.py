@@ -1,12 +1,12 @@
 """Whether two clouds are more alike than by chance, without drawing permutations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from theodolite.core import Array, Cloud, Field, Note, Outcome, Pair, Refusal, Result, measure, to_numpy
+from theodolite.core import Array, Cloud, Field, Outcome, Pair, Refusal, Result, measure, to_numpy
 from theodolite.core import like as in_library_of
 from theodolite.numerics.permutation_moments import FEWEST_ROWS, cubic_sums, deviation, skewness, upper_tail
-from theodolite.similarity._centred_grams import linear_grams
+from theodolite.similarity._centred_grams import linear_grams, repeated_notes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +123,7 @@ def cka_test(pair: Pair, /) -> CkaTest:
     skew = skewness(pair.count, _cubic_sums(pair.x), _cubic_sums(pair.y))
     found = (in_library_of(number, pair.x.rows) for number in (score, skew, upper_tail(score, skew)))
     names = ("score", "skewness", "p_value")
-    repeated = max(pair.count - cloud.distinct.count for cloud in (pair.x, pair.y))
-    doubt = [Note(Outcome.DUPLICATE_ROWS, f"{repeated} rows", field=name) for name in names] if repeated else []
+    doubt = [replace(note, field=name) for note in repeated_notes(pair, {"estimator": "unbiased"}) for name in names]
     return CkaTest(**dict(zip(names, found, strict=True)), notes=tuple(doubt))
 
 

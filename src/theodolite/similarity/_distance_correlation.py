@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from theodolite.core import Array, Field, Pair, measure
 from theodolite.numerics.kernels import root
-from theodolite.similarity._centred_grams import KernelChoice, kernel_grams
+from theodolite.similarity._centred_grams import KernelChoice, kernel_grams, repeated_notes
 
 
 def _by_chance(pair: Pair, parameters: Mapping[str, Any]) -> dict[str, float]:  # noqa: ARG001 - asked of any measure
@@ -13,7 +13,7 @@ def _by_chance(pair: Pair, parameters: Mapping[str, Any]) -> dict[str, float]:  
     return {"value": 0.0} if parameters["estimator"] == "unbiased" else {}
 
 
-@measure(cite="szekely2007measuring", needs="rows", chance=_by_chance)
+@measure(cite="szekely2007measuring", needs="rows", chance=_by_chance, doubts=repeated_notes)
 def distance_correlation(
     pair: Pair, /, *, estimator: Literal["unbiased", "biased"] = "unbiased"
 ) -> Annotated[

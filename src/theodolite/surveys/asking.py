@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from theodolite.core import Outcome, ReadingRow, Refusal, TargetRow, View
+from theodolite.core import Note, Outcome, ReadingRow, Refusal, TargetRow, View
 from theodolite.core.results import FieldReading, arrays_beside, field_readings
 from theodolite.surveys.chance import chance
 from theodolite.surveys.folder import array_reference
@@ -121,6 +121,7 @@ def ask(
     content: str,
     instead: Exception | None,
     arrays: dict[str, np.ndarray[Any, Any]],
+    beside: tuple[Any, ...] = (),
 ) -> list[ReadingRow]:
     """Ask one question; no error comes out.
 
@@ -136,6 +137,8 @@ def ask(
         The error that stands in the place of every answer.
     arrays : dict
         Receives what the answer holds beside its fields.
+    beside : tuple
+        Data that the measure takes behind its view: labels.
 
     Returns
     -------
@@ -147,12 +150,13 @@ def ask(
         if instead is not None:
             raise instead
         rng = {"rng": stream(question.seed, content)} if question.random else {}
-        result = question.request.measure(view, **question.parameters, **rng)
+        result = question.request.measure(view, *beside, **question.parameters, **rng)
         found = _arrays(about, result)
         if found and not about.array:
             about = replace(about, array=next(iter(found)))
-        levels = _levels(question, view)
-        made = [_reading(about, part, levels) for part in field_readings(result, question.traits.fields)]
+        levels, notes = _levels(question, view), _doubts(question, view)
+        parts = field_readings(result, question.traits.fields)
+        made = [_reading(about, replace(part, note=part.note or notes.get(part.field)), levels) for part in parts]
     except Refusal as refusal:
         return bare.instead(refusal.outcome, refusal.detail)
     except Exception as error:
@@ -168,6 +172,12 @@ def _levels(question: Question, view: Any) -> Mapping[str, float]:
         return {}
     levels = closed(view, question.parameters)
     return {name: float(level) for name, level in levels.items() if math.isfinite(level)}
+
+
+def _doubts(question: Question, view: Any) -> Mapping[str, Note]:
+    """Give the notes that a measure of bare numbers has no place for."""
+    raised = question.traits.doubts
+    return {} if raised is None else {note.field: note for note in raised(view, question.parameters)}
 
 
 def _arrays(about: About, result: Any) -> dict[str, np.ndarray[Any, Any]]:

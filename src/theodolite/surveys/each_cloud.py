@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from theodolite.catalogue import measures as catalogue
 from theodolite.core import Cloud, ParameterError, ReadingRow, Readings
 from theodolite.core.progress import Clock, Progress
 from theodolite.core.traits import Traits
 from theodolite.numerics.threads import blas_threads, blas_threads_for
 from theodolite.surveys.asking import About, ask, attempted, timed
 from theodolite.surveys.clouds import Group, Item, gathered, named_sources
+from theodolite.surveys.evidence import taken_apart
 from theodolite.surveys.keys import Question
+from theodolite.surveys.labels import LABELS, RowLabels, needs_data, takes_labels
 from theodolite.surveys.parallel import in_parallel
+from theodolite.surveys.requests import Request
 from theodolite.surveys.run import check_jobs
 from theodolite.surveys.spec import Survey
 from theodolite.surveys.store import FolderStore, MemoryStore
 
 DEFAULTS = ("two_nn", "gride", "mle")
 """What is asked where nothing is: the smallest scale, one scale after the other, and twenty neighbours at once."""
-
-_COUNTS = ("k", "largest")
-"""Parameters that say how many neighbours a measure looks at."""
-
-_FEWEST = 8
-"""Neighbours that estimates from fewer ask for beside, for their standard errors."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,14 @@ class CloudsRun:
         Ids of the clouds that were measured, in order.
     survey : Survey
         What was asked.
+    asked : frozenset of (str, str)
+        The same as names of measures and parameters as canonical JSON, which labels among them.
     """
 
     readings: Readings
     clouds: tuple[str, ...]
     survey: Survey
+    asked: frozenset[tuple[str, str]]
 
     @property
     def traits(self) -> Mapping[str, Traits]:
@@ -59,13 +59,15 @@ class CloudsRun:
         return {request.name: request.measure.traits for request in self.survey.measures}
 
 
-def asked_of_clouds(measures: Any) -> Survey:
+def asked_of_clouds(measures: Any, *, labels: bool = False) -> Survey:
     """Make a survey of measures of one cloud.
 
     Parameters
     ----------
     measures : any
         What `Survey.of` takes; None for the default.
+    labels : bool
+        Whether there are labels beside the clouds.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def asked_of_clouds(measures: Any) -> Survey:
     Raises
     ------
     ParameterError
-        If a measure is none of one cloud, or needs labels beside it.
+        If a measure is none of one cloud, or needs labels and there are none; if there are some and none looks at them.
     """
     asked = Survey.of(list(DEFAULTS) if measures is None else measures)
     for request in asked.measures:
@@ -84,12 +86,19 @@ def asked_of_clouds(measures: Any) -> Survey:
                 f"measures: {request.name} is no measure of one cloud; td.all_pairs compares two, "
                 "td.survey measures weights"
             )
-        given = list(inspect.signature(request.bare).parameters.values())
-        if any(one.kind is one.POSITIONAL_ONLY and one.default is one.empty for one in given[1:]):
+        missing = [name for name in needs_data(request.bare) if not (name == LABELS and labels)]
+        if missing == [LABELS]:
             raise ParameterError(
-                f"measures: {request.name} needs {given[1].name} beside the cloud; call it with them: "
-                f"{request.name}({given[0].name}, {given[1].name})"
+                f"measures: {request.name} needs labels beside the cloud; give one for each row: labels=..."
             )
+        if missing:
+            raise ParameterError(f"measures: {request.name} needs {', '.join(missing)} too; call it by itself")
+    if labels and not any(takes_labels(request.bare) for request in asked.measures):
+        known = [name for name, one in catalogue().items() if of_one_cloud(one.traits) and takes_labels(one)]
+        raise ParameterError(
+            f"labels: no measure asked for looks at them ({', '.join(one.name for one in asked.measures)}); leave them "
+            f"out, or ask for {', '.join(known)}"
+        )
     return asked
 
 
@@ -113,6 +122,7 @@ def run_clouds(
     items: Any,
     measures: Any = None,
     *,
+    labels: Any = None,
     store: str | os.PathLike[str] | None = None,
     jobs: int = 1,
     progress: Callable[[Progress], None] | None = None,
@@ -125,6 +135,8 @@ def run_clouds(
         The clouds; they need not have rows in common.
     measures : as for `survey`, or a Survey
         Measures of one cloud.
+    labels : array, sequence, or mapping of str to these, optional
+        A label for each row, for measures that look at them: one array for all clouds, or one for each by its name.
     store : path, optional
         Run folder, as for `survey`.
     jobs : int
@@ -140,17 +152,25 @@ def run_clouds(
     Raises
     ------
     ParameterError
-        If there are no clouds, or a measure is none of one cloud.
+        If there are no clouds, a measure is none of one cloud, or labels don't fit the rows.
     """  # noqa: DOC502 - raised by what is called
-    asked = asked_of_clouds(measures)
+    told = None if labels is None else RowLabels.of(labels)
+    asked = asked_of_clouds(measures, labels=told is not None)
     check_jobs(jobs)
     groups = gathered(named_sources(items), asked, paired=False)
     clouds = [item for group in groups for item in group.items]
+    beside = [() if told is None else (told.beside(item),) for item in clouds]
     with MemoryStore() if store is None else _folder(Path(store), asked, groups) as keep:
         keep.begin([group.inventory for group in groups], [row for group in groups for row in group.left_out])
-        questions = [Question.of(request, asked) for request in asked.measures]
-        _measure(list(_tasks(clouds, questions, keep)), keep, jobs, progress)
-        return CloudsRun(keep.readings(), tuple(item.row.target for item in clouds), asked)
+        questions = [_question(request, asked, told) for request in asked.measures]
+        _measure(list(_tasks(list(zip(clouds, beside, strict=True)), questions, keep)), keep, jobs, progress)
+        known = frozenset((one.request.name, taken_apart(one.params)[0]) for one in questions)
+        return CloudsRun(keep.readings(), tuple(item.row.target for item in clouds), asked, known)
+
+
+def _question(request: Request, asked: Survey, labels: RowLabels | None) -> Question:
+    question = Question.of(request, asked)
+    return question if labels is None or not takes_labels(request.bare) else replace(question, labels=labels.digest)
 
 
 def _folder(path: Path, asked: Survey, groups: Sequence[Group]) -> FolderStore:
@@ -163,6 +183,7 @@ class _Task:
     """One cloud, and what is not known of it yet."""
 
     item: Item
+    labels: tuple[Any, ...]
     missing: tuple[tuple[Question, str], ...]
 
     @property
@@ -182,13 +203,15 @@ class _Answer:
     arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
-def _tasks(items: Sequence[Item], questions: Sequence[Question], keep: MemoryStore | FolderStore) -> Iterator[_Task]:
-    for item in items:
+def _tasks(
+    items: Sequence[tuple[Item, tuple[Any, ...]]], questions: Sequence[Question], keep: MemoryStore | FolderStore
+) -> Iterator[_Task]:
+    for item, labels in items:
         content, look, known = item.row.fingerprint, item.look, keep.known(item.row.target)
         keys = [(question, question.key(content, look)) for question in questions]
         missing = tuple((one, key) for one, key in keys if not one.answered(key, content, look, known))
         if missing:
-            yield _Task(item, missing)
+            yield _Task(item, labels, missing)
 
 
 def _measure(
@@ -221,18 +244,18 @@ def _answered(task: _Task) -> _Answer:
             # there can be none, each measure says so itself.
             attempted(lambda: _found_once(cloud, [question for question, _ in task.missing]))
         for question, key in task.missing:
-            readings += ask(About(question, row, key), cloud, row.fingerprint, instead, arrays)
+            labels = task.labels if question.labels else ()
+            readings += ask(About(question, row, key), cloud, row.fingerprint, instead, arrays, labels)
     return _Answer(task, timed(readings, started), arrays)
 
 
 def _found_once(cloud: Cloud, questions: Sequence[Question]) -> None:
-    reach = [count for question in questions if (count := _reach(question))]
-    # One alone knows best how many it wants.
-    if len(reach) > 1 and cloud.known is None and "rows" in cloud.has:
-        cloud.neighbours(min(max(reach), cloud.distinct.count - 1))
-
-
-def _reach(question: Question) -> int:
-    """Say how many neighbours a measure looks at, as far as its parameters tell; 0 where they don't."""
-    counts = [count for name in _COUNTS if isinstance(count := question.parameters.get(name), int)]
-    return max([_FEWEST, *counts]) if counts or "neighbours" in question.traits.needs else 0
+    wanted = [(one.traits.neighbours, one.parameters) for one in questions]
+    if cloud.known is not None or not any(reach for reach, _ in wanted):
+        return
+    count = cloud.distinct.count
+    counts = [reach(count, parameters) for reach, parameters in wanted if reach is not None]
+    # A measure that wants more than there are declines.
+    most = max((k for k in counts if k < count), default=0)
+    if most:
+        cloud.neighbours(most)

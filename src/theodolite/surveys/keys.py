@@ -33,6 +33,8 @@ class Question:
         The survey's seed.
     chance : bool
         Whether values are set against chance levels.
+    labels : str
+        Digest of the labels that the measure is given beside its view; empty where there are none.
     """
 
     request: Request
@@ -40,6 +42,7 @@ class Question:
     convention: str
     seed: int
     chance: bool
+    labels: str = ""
 
     @classmethod
     def of(cls, request: Request, survey: Survey) -> Question:
@@ -75,8 +78,9 @@ class Question:
 
     @cached_property
     def params(self) -> str:
-        """The parameters as canonical JSON, the settings of wrappers under the wrappers' names."""
-        return canonical_json({**self.parameters, **self.request.evidence})
+        """The parameters as canonical JSON, the settings of wrappers under the wrappers' names, and which labels."""
+        labels = {"labels": self.labels} if self.labels else {}
+        return canonical_json({**self.parameters, **labels, **self.request.evidence})
 
     def key(self, content: str, look: str, *, against: str = "", chance: bool | None = None) -> str:
         """Hash everything that a reading depends on.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from theodolite.catalogue import measures as catalogue
-from theodolite.core import Readings, canonical_json
+from theodolite.core import Readings
 from theodolite.core.progress import Progress
 from theodolite.study.profiles.result import DimensionProfile
 from theodolite.surveys.clouds import VIEW
@@ -19,6 +19,7 @@ def dimensions(
     items: Any,
     measures: Any = None,
     *,
+    labels: Any = None,
     store: str | os.PathLike[str] | None = None,
     jobs: int = 1,
     progress: Callable[[Progress], None] | None = None,
@@ -32,6 +33,10 @@ def dimensions(
     measures : str, Measure, functools.partial, Request, an iterable of these, or a Survey, optional
         Measures of one cloud, by default ``two_nn``, ``gride`` and ``mle``. A `Survey` brings also a seed and a choice
         of layers: ``td.Survey.of(["two_nn"], seed=1, layers="*conv*")``.
+    labels : array, sequence, or mapping of str to these, optional
+        A label for each row, for measures that look at them (``label_sharpness``, ``class_separability``, ...): one
+        array for all clouds, or one for each by its name. Of features recorded here that keep some of the rows alone,
+        those of all examples will do.
     store : path, optional
         Run folder. What it holds already, for clouds with the same content, is not computed again, so that a run that
         was interrupted goes on, and one more measure or network costs its own numbers alone.
@@ -48,7 +53,8 @@ def dimensions(
     Raises
     ------
     ParameterError
-        If there are no clouds, or a measure is none of one cloud or needs labels.
+        If there are no clouds; if a measure is none of one cloud, or needs labels and there are none; if there are
+        more or fewer labels than rows, or no measure looks at them.
     ValueError
         If `jobs` is none that there can be.
     RunFolderError
@@ -58,8 +64,8 @@ def dimensions(
 
     Notes
     -----
-    The neighbours of each cloud are found once, as many as the largest ``k`` or ``largest`` asked for, and cut where
-    fewer are wanted. Arrays beside the numbers are kept, so that curves can be drawn from a run folder.
+    The neighbours of each cloud are found once, as many as the measure that looks farthest needs, and cut where fewer
+    are wanted. Arrays beside the numbers are kept, so that curves can be drawn from a run folder.
 
     Examples
     --------
@@ -70,17 +76,13 @@ def dimensions(
     >>> found.values().round()
     array([2., 3.])
     """  # noqa: DOC502 - raised by what is called
-    run = run_clouds(items, measures, store=store, jobs=jobs, progress=progress)
-    asked = {
-        (request.name, taken_apart(canonical_json(request.completed("theodolite")))[0])
-        for request in run.survey.measures
-    }
+    run = run_clouds(items, measures, labels=labels, store=store, jobs=jobs, progress=progress)
     known, seed = {*run.clouds}, run.survey.seed
     rows = [
         row
         for row in run.readings.rows
         if row.target in known and not row.against and row.seed == seed
-        if (row.measure, taken_apart(row.params)[0]) in asked
+        if (row.measure, taken_apart(row.params)[0]) in run.asked
     ]
     order = {name: place for place, name in enumerate(run.traits)}
     rows.sort(key=lambda row: order[row.measure])

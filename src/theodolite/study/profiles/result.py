@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,9 +25,6 @@ Float = NDArray[np.float64]
 
 COLUMNS = ("value", "se", "low", "high", "level", "p_value")
 """Columns of a reading that `DimensionProfile.to_dict` gives."""
-
-_FIRST = ("dimension", "value")
-"""Fields that stand for a measure in a profile, where it has one of them; else its first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +72,26 @@ class DimensionProfile:
 
     @cached_property
     def profile(self) -> Mapping[str, Quantity]:
-        """One number for each measure, its dimension where it gives one, by the name of the measure."""
+        """One number for each measure, the first that it declares, by the name of the measure."""
         found: dict[tuple[str, str], list[Quantity]] = {}
         for one in self.quantities:
             found.setdefault((one.measure, one.params), []).append(one)
-        return {label(one): one for one in map(_standing, found.values())}
+        return {label(one): one for one in map(self._standing, found.values())}
+
+    @property
+    def by_labels(self) -> tuple[str, ...]:
+        """Names of the other numbers of measures that were given labels, which the first seldom needs."""
+        found = ((one.measure, one.params) for one in self.profile.values() if "labels" in json.loads(one.params))
+        labelled, standing = {*found}, {*self.profile.values()}
+        return tuple(
+            one.name for one in self.quantities if (one.measure, one.params) in labelled and one not in standing
+        )
+
+    def _standing(self, numbers: list[Quantity]) -> Quantity:
+        """Choose what stands for a measure; readings from a file may have come in any order."""
+        by_field = {one.field: one for one in numbers}
+        traits = self.traits.get(numbers[0].measure)
+        return next((by_field[name] for name in (traits.fields if traits else ()) if name in by_field), numbers[0])
 
     @cached_property
     def _cells(self) -> dict[Quantity, dict[str, ReadingRow]]:
@@ -168,14 +181,9 @@ class DimensionProfile:
         numbers = [getattr(cells.get(one), column, None) for one in self.clouds]
         return np.array([np.nan if number is None else number for number in numbers])
 
+    @property
     def frame(self) -> pd.DataFrame:
-        """Lay the profile out.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row for each cloud: how many rows it has, and for each measure its number with both ends of its interval.
-        """
+        """A row for each cloud: how many rows it has, and each measure's number with both ends of its interval."""
         import pandas as pd
 
         made: dict[str, Any] = {"rows": self.rows}
@@ -269,8 +277,3 @@ def label(quantity: Quantity) -> str:
         ``"two_nn"``, ``"mle[k=10]"``.
     """
     return quantity.name.removesuffix(f".{quantity.field}")
-
-
-def _standing(numbers: list[Quantity]) -> Quantity:
-    by_field = {one.field: one for one in numbers}
-    return next((by_field[name] for name in _FIRST if name in by_field), numbers[0])

@@ -28,7 +28,7 @@ def sentences(found: DimensionProfile) -> Iterator[str]:
     few, many = min(found.rows), max(found.rows)
     rows = f"{few:,}" if few == many else f"{few:,} to {many:,}"
     yield f"{_counted(len(found.clouds), 'cloud')}{models} of {rows} rows."
-    for name in found.profile:
+    for name in (*found.profile, *found.by_labels):
         yield from _one(found, name)
     for name, why, count in found.refusals:
         yield f"{name}: no number for {_counted(count, 'cloud')}. {why}"

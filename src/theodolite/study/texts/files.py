@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from theodolite.core import closest
+from theodolite.sources.columns import SEPARATORS, column_named, read_column
 from theodolite.sources.errors import CheckpointError, shown
 
 _BY_LINE = (".jsonl", ".ndjson")
-_TABLES = {".csv": ",", ".tsv": "\t"}
-_COLUMN = "text"
+_COLUMN, _WHAT = "text", "the texts"
 
 
 def read_texts(path: str | os.PathLike[str], column: str | None = None) -> list[str]:
@@ -39,8 +38,8 @@ def read_texts(path: str | os.PathLike[str], column: str | None = None) -> list[
     """
     file = Path(path)
     try:
-        if file.suffix.lower() in _TABLES:
-            found = _of_table(file, column)
+        if file.suffix.lower() in SEPARATORS:
+            found = read_column(file, column, (_COLUMN,), _WHAT)
         else:
             told = file.read_text(encoding="utf-8-sig")
             found = list(_of_lines(file, told, column)) if file.suffix.lower() in _BY_LINE else _plain(told)
@@ -69,32 +68,8 @@ def _of_lines(file: Path, told: str, column: str | None) -> Iterator[str]:
         except (ValueError, RecursionError) as error:
             raise CheckpointError(f"line {number} is no JSON", file=file, remedy="Give one on each line.") from error
         if isinstance(entry, dict):
-            entry = entry[_named(file, [str(key) for key in entry], column)]
+            entry = entry[column_named(file, [str(key) for key in entry], column, (_COLUMN,), _WHAT)]
         if not isinstance(entry, str):
             remedy = "Name the field that holds the text."
             raise CheckpointError(f"line {number} holds no text but {shown(repr(entry), 40)}", file=file, remedy=remedy)
         yield entry
-
-
-def _of_table(file: Path, column: str | None) -> list[str]:
-    import pandas as pd
-
-    try:
-        read = pd.read_csv(
-            file, sep=_TABLES[file.suffix.lower()], dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        seen = shown(str(error).splitlines()[0])
-        raise CheckpointError(
-            f"it is no table ({seen})", file=file, remedy="Give headings in the first row."
-        ) from error
-    return [str(text) for text in read[_named(file, [str(name) for name in read.columns], column)]]
-
-
-def _named(file: Path, names: Sequence[str], column: str | None) -> str:
-    wanted = column if column is not None else (names[0] if len(names) == 1 else _COLUMN)
-    if wanted not in names:
-        listed = ", ".join(shown(name, 40) for name in names[:12])
-        why = closest(wanted, names) if column is not None else f"it has {listed}"
-        raise CheckpointError(f"no column is named {wanted!r}; {why}", file=file, remedy="Name the one with the texts.")
-    return wanted

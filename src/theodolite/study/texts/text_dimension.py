@@ -73,8 +73,8 @@ def text_dimension(
     References
     ----------
     E. Tulchinskii et al., Intrinsic dimension estimation for robust detection of AI-generated texts, NeurIPS 2023,
-    arXiv:2306.04723. The comparison of genres: Unveiling intrinsic dimension of texts: from academic abstract to
-    creative story, 2025.
+    arXiv:2306.04723. Genres: V. Pedashenko et al., Unveiling intrinsic dimension of texts: from academic abstract to
+    creative story, 2025, arXiv:2511.15210.
 
     Examples
     --------

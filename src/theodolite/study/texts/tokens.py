@@ -132,13 +132,24 @@ def check_length(model: Any, tokenizer: Any, length: int) -> None:
     """
     if not callable(tokenizer) or not hasattr(tokenizer, "num_special_tokens_to_add"):
         raise ParameterError(f"tokenizer is of type {type(tokenizer).__name__}; give one of transformers")
-    most = getattr(getattr(model, "config", None), "max_position_embeddings", None)
+    most = _positions(model)
     around = tokenizer.num_special_tokens_to_add(pair=False)
-    if isinstance(most, int) and 0 < most < length + around:
+    if most is not None and most < length + around:
         raise ParameterError(
             f"length is {length}, and the model has {most} positions, {around} of them for the tokens around a text; "
             f"at most {most - around}"
         )
+
+
+def _positions(model: Any) -> int | None:
+    """Say how many tokens a model has positions for, as far as its configuration tells."""
+    most = getattr(getattr(model, "config", None), "max_position_embeddings", None)
+    if not isinstance(most, int) or most <= 0:
+        return None
+    # Families that number positions from behind the padding's leave the first ones out (RoBERTa, MPNet).
+    tables = (part for name, part in model.named_modules() if name.endswith("position_embeddings"))
+    skipped = [part.padding_idx + 1 for part in tables if getattr(part, "padding_idx", None) is not None]
+    return most - max(skipped, default=0)
 
 
 def vectors(model: Any, layer: str, texts: Sequence[Tokens], batch_size: int) -> Iterator[NDArray[Any]]:

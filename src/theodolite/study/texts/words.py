@@ -72,18 +72,28 @@ def _repetition(
     dimensions: list[GenreComparison], ratios: list[GenreComparison], told: dict[str, GenreComparison]
 ) -> Iterator[str]:
     beside = " and ".join(f"{_NAMES[name]} {_number(told[name].auc)}" for name in RATIOS if name in told)
+    explained: dict[tuple[GenreComparison, bool], list[str]] = {}
+    unexplained = []
     for one in dimensions:
         same = [each for each in ratios if (each.auc > 0.5) == (one.auc > 0.5)]
-        if same:
-            best = max(same, key=lambda each: abs(each.auc - 0.5))
-            as_far = round(abs(best.auc - 0.5), 2) >= round(abs(one.auc - 0.5), 2)
-            weight = "as well as" if as_far else "too, if less than"
-            yield (
-                f"{_upper(_NAMES[best.quantity])} tells them apart the same way (AUC {_number(best.auc)}), "
-                f"{weight} {_NAMES[one.quantity]}: repetition alone may make that difference."
-            )
-        else:
-            yield f"Repetition doesn't show the difference by {_NAMES[one.quantity]}: AUC of {beside}."
+        if not same:
+            unexplained.append(_NAMES[one.quantity])
+            continue
+        best = max(same, key=lambda each: abs(each.auc - 0.5))
+        as_far = round(abs(best.auc - 0.5), 2) >= round(abs(one.auc - 0.5), 2)
+        explained.setdefault((best, as_far), []).append(_NAMES[one.quantity])
+    for (best, as_far), names in explained.items():
+        weight, part = ("as well as", "alone may make") if as_far else ("too, if less than", "may make part of")
+        yield (
+            f"{_upper(_NAMES[best.quantity])} tells them apart the same way (AUC {_number(best.auc)}), "
+            f"{weight} {_listed(names)}: repetition {part} that difference."
+        )
+    if unexplained:
+        yield f"Repetition doesn't show the difference by {_listed(unexplained)}: AUC of {beside}."
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _apart(one: GenreComparison) -> bool:
