@@ -1,14 +1,15 @@
 """Dimension: theodolite against other packages and the ways that they go, in one run, answers compared.
 
-    OMP_NUM_THREADS=1 python benchmarks/speed/dimension.py [--turns N] [--small]
+    OMP_NUM_THREADS=1 python benchmarks/speed/dimension.py [--turns N] [--small] [--gptid CHECKOUT]
 
 First the estimators from nearest neighbours together, and expected simplex skewness around each point, against
 scikit-dimension 0.5; TwoNN against DADApy. Both peers get an environment of their own on the first run. Then trees.
 The minimum spanning tree of a cloud, its nearest neighbours included, against scikit-learn's (HDBSCAN's Prim on the
-rows) and against a matrix of all distances with Prim on it, which is the way that GPTID goes (written anew here, since
-GPTID is no package). Then the persistent homology dimension of clouds of the size of a text, with GPTID's sizes, its
-numbers of parts and medians, on the same parts. One thread, seconds of the processor's time. Writes a Markdown table
-into benchmarks/results/.
+rows) and against a matrix of all distances with Prim on it, which is the way that GPTID goes. Then the persistent
+homology dimension of clouds of the size of a text, with GPTID's sizes, its numbers of parts and medians, on the same
+parts: against that way written anew, since GPTID is no package, and against GPTID itself where ``--gptid`` names a
+checkout of its repository (github.com/ArGintum/GPTID). One thread, seconds of the processor's time. Writes a Markdown
+table into benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -76,19 +78,58 @@ def prim(distances: np.ndarray, power: float = 1.0) -> np.ndarray:
     return lengths
 
 
-def slope_by_matrices(rows: np.ndarray) -> float:
-    """Give the slope of GPTID's plan with a matrix of distances for each part."""
-    count, rng, slopes = len(rows), np.random.default_rng(0), []
+def drawn(count: int) -> tuple[list[int], list[list[np.ndarray]]]:
+    """Give GPTID's sizes, and its parts three times over."""
+    rng = np.random.default_rng(0)
     step = (count - 40) // 7
-    sizes = np.arange(40, count - step, step)
-    for _ in range(3):
-        medians = []
+    sizes = list(range(40, count - step, step))
+    draws: list[list[np.ndarray]] = [[], [], []]
+    for parts in draws:
         for size in sizes:
             orders = np.tile(np.arange(count), (7 if 2 * size < count else 3, 1))
-            parts = [rows[order[:size]] for order in rng.permuted(orders, axis=1)]
-            medians.append(np.median([prim(cdist(part, part)).sum() for part in parts]))
+            parts += [order[:size] for order in rng.permuted(orders, axis=1)]
+    return sizes, draws
+
+
+def slope_by_matrices(rows: np.ndarray) -> float:
+    """Give the slope of GPTID's plan with a matrix of distances for each part."""
+    slopes = []
+    sizes, draws = drawn(len(rows))
+    for parts in draws:
+        sums: dict[int, list[float]] = {size: [] for size in sizes}
+        for part in parts:
+            sums[part.size].append(prim(cdist(rows[part], rows[part])).sum())
+        medians = [np.median(several) for several in sums.values()]
         slopes.append(np.polyfit(np.log(sizes), np.log(medians), 1)[0])
     return float(np.mean(slopes))
+
+
+def by_gptid(checkout: Path) -> Callable[[np.ndarray], float]:
+    """Make the function that has GPTID itself give the slope, on the parts that are handed to it."""
+    found = spec_from_file_location("gptid", checkout / "IntrinsicDim.py")
+    assert found is not None
+    assert found.loader is not None
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+
+    class OnGivenParts(module.PHD):  # type: ignore[name-defined]
+        def _sample_W(self, W: np.ndarray, nSamples: int) -> np.ndarray:  # noqa: N802 - its name
+            part = next(self.parts)
+            assert part.size == nSamples
+            return np.asarray(W[part])
+
+    def slope(rows: np.ndarray) -> float:
+        sizes, draws = drawn(len(rows))
+        step, slopes = sizes[1] - sizes[0], []
+        for parts in draws:
+            peer = OnGivenParts(alpha=1.0, n_reruns=1)
+            peer.parts = iter(parts)
+            slopes.append(
+                1.0 - 1.0 / peer.fit_transform(rows, min_points=40, max_points=len(rows) - step, point_jump=step)
+            )
+        return float(np.mean(slopes))
+
+    return slope
 
 
 def slope_by_lists(rows: np.ndarray) -> float:
@@ -135,6 +176,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--small", action="store_true", help="without the clouds of 20,000 points")
     parser.add_argument("--environment", type=Path, default=ENVIRONMENT, help="of the peers; made where it isn't there")
+    parser.add_argument("--gptid", type=Path, help="a checkout of GPTID, whose own code is run beside")
     parser.add_argument("--output", type=Path, default=RESULTS / "dimension_speed.md")
     options = parser.parse_args()
     lines = []
@@ -143,11 +185,13 @@ def main() -> None:
             cloud, Path(folder), options.turns, small=options.small, environment=options.environment
         )
         for count, width in TREES[: 1 if options.small else None]:
-            peers = {"scikit-learn, Prim": by_scikit_learn, "matrix and Prim": by_matrix}
+            peers: dict[str, Any] = {"scikit-learn, Prim": by_scikit_learn, "matrix and Prim": by_matrix}
             turns = options.turns if count < 10_000 else 1
             lines += compared(f"tree, {count} × {width}", cloud(count, width), by_lists, peers, (turns, 1))
         for count in TEXTS:
             peers = {"matrices and Prim": slope_by_matrices}
+            if options.gptid is not None:
+                peers["GPTID"] = by_gptid(options.gptid)
             name = f"PHD of {count} tokens, 384 features"
             lines += compared(name, cloud(count, 384), slope_by_lists, peers, (options.turns, REPEATS))
     options.output.write_text(

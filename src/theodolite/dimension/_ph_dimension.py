@@ -166,7 +166,7 @@ def _lengths(
     cloud: Cloud, known: Neighbours, members: list[NDArray[np.int64]], alpha: float
 ) -> tuple[NDArray[np.float64], int]:
     # In units of the longest edge, whose powers stay in range.
-    grown = spanning_trees(known, members, cloud.points)
+    grown = spanning_trees(known, members, cloud.points, ordered=False)
     edges = (grown.lengths / grown.lengths.max()) ** alpha
     return np.bincount(grown.tree, edges, len(members)).astype(np.float64), grown.searched
 

@@ -122,7 +122,7 @@ def spanning_tree(known: Neighbours, points: Any = None) -> SpanningTree:
     return SpanningTree(found.edges, found.lengths, known.duplicates, found.searched)
 
 
-def spanning_trees(known: Neighbours, parts: Sequence[Index], points: Any = None) -> Forest:
+def spanning_trees(known: Neighbours, parts: Sequence[Index], points: Any = None, *, ordered: bool = True) -> Forest:
     """Join the points of each of several parts of a cloud at the least length.
 
     Parameters
@@ -133,6 +133,8 @@ def spanning_trees(known: Neighbours, parts: Sequence[Index], points: Any = None
         Distinct points of each part, one or more, none twice.
     points : array, shape (rows, features), optional
         The rows that `known` was found in; they are looked at where the lists run out.
+    ordered : bool
+        Whether edges come tree by tree and ascending, which takes a tenth of the time and is nothing to sums.
 
     Returns
     -------
@@ -151,8 +153,10 @@ def spanning_trees(known: Neighbours, parts: Sequence[Index], points: Any = None
     pieces = [growth.grown() for growth in grown]
     edges, lengths, tree = (np.concatenate(column) for column in zip(*pieces, strict=True))
     tree = tree + np.repeat(np.arange(len(pieces)) * at_once, [piece[2].size for piece in pieces])
-    order = np.lexsort((lengths, tree))
-    return Forest(edges[order], lengths[order], tree[order], sum(growth.searched for growth in grown))
+    if ordered:
+        order = np.lexsort((lengths, tree))
+        edges, lengths, tree = edges[order], lengths[order], tree[order]
+    return Forest(edges, lengths, tree, sum(growth.searched for growth in grown))
 
 
 class _Growth:

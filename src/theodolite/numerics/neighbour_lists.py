@@ -85,15 +85,20 @@ def nearest_by_reduction(rows: PointRows, k: int) -> tuple[Float, Index, int]:
     uncertain : int
         How many rows were done again, since rounding left doubt of which points are nearest.
     """
+    from sklearn import config_context
     from sklearn.neighbors import NearestNeighbors
 
     whole, count = rows.whole, rows.count
     kept, double = min(k + SPARE, count - 1), Products(rows, np.float64)
-    search = NearestNeighbors(n_neighbors=kept + 1, algorithm="brute").fit(whole)
+    # The points were looked at before, and for some hundred of them a second look takes as long as the search.
+    trusted = {"assume_finite": True, "skip_parameter_validation": True}
+    with config_context(**trusted):
+        search = NearestNeighbors(n_neighbors=kept + 1, algorithm="brute").fit(whole)
     distances, indices, doubtful = np.empty((count, k)), np.empty((count, k), np.int64), []
     for start in range(0, count, _ROWS_AT_ONCE):
         some = np.arange(start, min(start + _ROWS_AT_ONCE, count))
-        reached, found = search.kneighbors(whole[some])
+        with config_context(**trusted):
+            reached, found = search.kneighbors(whole[some])
         own = found == some[:, None]
         own[~own.any(axis=1), -1] = True
         candidates = found[~own].reshape(some.size, kept).astype(np.int64)
