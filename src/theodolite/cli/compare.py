@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from theodolite.cli.exits import CommandError, Exit, check_jobs, reading_input
+from theodolite.cli.options import JSON, page
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,11 +102,8 @@ class Out:
         A condition.
     """
 
-    output: Annotated[
-        Path | None,
-        Parameter(name=["--output", "-o"], help="A page: .html with pictures, .md or .json, by the ending."),
-    ] = None
-    json: Annotated[bool, Parameter(help="Everything as one JSON object on standard output.")] = False
+    output: Annotated[Path | None, page("pictures")] = None
+    json: JSON = False
     fail_if: Annotated[str | None, Parameter(help="Exit with 1 if this condition holds, see below.")] = None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from theodolite.cli.exits import CommandError, Exit
+from theodolite.cli.options import JSON, STORE, at_once, page
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,15 +130,10 @@ class Out:
         JSON on standard output.
     """
 
-    store: Annotated[Path | None, Parameter(help="Run folder that keeps every number. [default: none is kept]")] = None
-    jobs: Annotated[
-        int, Parameter(help="How many pairs are measured at once; -1: one per core.", show_default=True)
-    ] = 1
-    output: Annotated[
-        Path | None,
-        Parameter(name=["--output", "-o"], help="A page: .html with heat maps, .md or .json, by the ending."),
-    ] = None
-    json: Annotated[bool, Parameter(help="Everything as one JSON object on standard output.")] = False
+    store: STORE = None
+    jobs: Annotated[int, at_once("pairs")] = 1
+    output: Annotated[Path | None, page("heat maps")] = None
+    json: JSON = False
 
 
 _WHAT_BY_DEFAULT, _HOW_BY_DEFAULT, _OUT_BY_DEFAULT = What(), How(), Out()

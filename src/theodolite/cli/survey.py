@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from theodolite.cli.options import at_once
+
 if TYPE_CHECKING:
     from theodolite.cli.running import Run
     from theodolite.sources import Checkpoint
@@ -146,9 +148,7 @@ class How:
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The run folder. [default: ./MODEL.theodolite]")
     ] = None
-    jobs: Annotated[
-        int, Parameter(help="How many tensors are measured at once; -1: one per core.", show_default=True)
-    ] = 1
+    jobs: Annotated[int, at_once("tensors")] = 1
     shard: Annotated[
         str | None, Parameter(help="i/n: the i-th of n shares of the work, counted from 1; run folders may be shared.")
     ] = None

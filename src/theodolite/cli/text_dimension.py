@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from theodolite.cli.exits import CommandError, Exit
+from theodolite.cli.options import JSON, page
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,11 +117,8 @@ class Out:
         JSON on standard output.
     """
 
-    output: Annotated[
-        Path | None,
-        Parameter(name=["--output", "-o"], help="A page: .html with charts, .md or .json, by the ending."),
-    ] = None
-    json: Annotated[bool, Parameter(help="Everything as one JSON object on standard output.")] = False
+    output: Annotated[Path | None, page("charts")] = None
+    json: JSON = False
 
 
 _WHAT_BY_DEFAULT, _HOW_BY_DEFAULT, _OUT_BY_DEFAULT = What(), How(), Out()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from theodolite.cli.exits import CommandError, Exit, check_jobs, ending, reading_input
+from theodolite.cli.options import JSON, at_once, page
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,9 +68,7 @@ class How:
     store: Annotated[Path | None, Parameter(help="Run folder of the checkpoints. [default: ./FOLDER.theodolite]")] = (
         None
     )
-    jobs: Annotated[
-        int, Parameter(help="How many tensors are measured at once; -1: one per core.", show_default=True)
-    ] = 1
+    jobs: Annotated[int, at_once("tensors")] = 1
 
 
 @Parameter(name="*", group=_OUT)
@@ -85,11 +84,8 @@ class Out:
         JSON on standard output.
     """
 
-    output: Annotated[
-        Path | None,
-        Parameter(name=["--output", "-o"], help="A page: .html with curves, .md or .json, by the ending."),
-    ] = None
-    json: Annotated[bool, Parameter(help="Everything as one JSON object on standard output.")] = False
+    output: Annotated[Path | None, page("curves")] = None
+    json: JSON = False
 
 
 _HOW_BY_DEFAULT, _OUT_BY_DEFAULT = How(), Out()

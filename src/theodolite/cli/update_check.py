@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from theodolite.cli.exits import CommandError, Exit, by_option
+from theodolite.cli.options import JSON
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,7 +97,7 @@ class Out:
         A condition.
     """
 
-    json: Annotated[bool, Parameter(help="Everything as one JSON object on standard output.")] = False
+    json: JSON = False
     fail_if: Annotated[str | None, Parameter(help="Exit with 1 if this condition holds, see below.")] = None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from theodolite.cli.exits import CommandError, Exit, by_option, reading_input
+from theodolite.cli.options import JSON, page
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,10 +91,8 @@ class Out:
         Whether a family that fails is an error.
     """
 
-    output: Annotated[
-        Path | None, Parameter(name=["--output", "-o"], help="A page with charts: .html, .md or .json, by the ending.")
-    ] = None
-    json: Annotated[bool, Parameter(help="Everything as one JSON object on standard output.")] = False
+    output: Annotated[Path | None, page("charts")] = None
+    json: JSON = False
     check: Annotated[bool, Parameter(help="Exit with 1 when the family fails.")] = False
 
 
