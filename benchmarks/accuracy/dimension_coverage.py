@@ -24,6 +24,9 @@ import theodolite as td
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 SEEDS, POINTS = 200, 1000
 MOST_NEIGHBOURS = 192
+NOISE = 0.03  # of a distance; nearest neighbours are 0.24, 0.61 and 0.06 apart on average
+SHAPE_RULES = ("participation", "entropy", "fo", "kaiser", "ratio", "fan", "maxgap", "broken_stick")
+NOISE_RULES = ("marchenko_pastur", "gavish_donoho", "kritchman_nadler", "minka")
 HEAD = ("shape, dimension", "estimate", "clouds", "points", "mean", "spread", "mean standard error", "ratio", "covers")
 
 Lines = dict[tuple[str, str], list[str]]
@@ -61,7 +64,9 @@ def from_ratios(seed: int) -> dict[str, Callable[[td.Cloud], Any]]:
     for combine in ("mackay_ghahramani", "levina_bickel", "median"):
         made |= {f"mle, {combine}, k = {k}": partial(dimension.mle, combine=combine, k=k) for k in (10, 20)}
     made |= {f"lid, k = {k}": partial(dimension.lid, k=k) for k in (20,)}
+    made |= {f"mle, with noise, k = {k}": partial(dimension.mle, noise=NOISE, k=k) for k in (20,)}
     made |= {f"mind, k = {k}": partial(dimension.mind, k=k) for k in (10, 20)}
+    made |= {f"mind, integer, k = {k}": partial(dimension.mind, values="integer", k=k) for k in (10,)}
     made |= {f"method_of_moments, k = {k}": partial(dimension.method_of_moments, k=k) for k in (20, 50)}
     made |= {f"mada, k = {k}": partial(dimension.mada, k=k) for k in (20,)}
     return made | {f"binomial_dimension, k = {k}": partial(dimension.binomial_dimension, k=k) for k in (10, 50)}
@@ -72,15 +77,21 @@ def from_places(seed: int) -> dict[str, Callable[[td.Cloud], Any]]:
     dimension = td.dimension
     made: dict[str, Callable[[td.Cloud], Any]] = {"correlation_dimension": dimension.correlation_dimension}
     made |= {"ph_dimension": partial(dimension.ph_dimension, rng=seed)}
+    made |= {"ph_dimension, gptid": partial(dimension.ph_dimension, plan="gptid", rng=seed)}
     made |= {"knn_graph_dimension": partial(dimension.knn_graph_dimension, rng=seed)}
     made |= {f"tight_local, k = {k}": partial(dimension.tight_local, k=k) for k in (10, 20)}
+    for combine in ("mean", "median"):
+        made |= {f"tight_local, {combine}, k = 20": partial(dimension.tight_local, combine=combine)}
     for variant in ("a", "b"):
         skewness = partial(dimension.expected_simplex_skewness, variant=variant)
         made |= {f"expected_simplex_skewness, {variant}, k = {k}": partial(skewness, k=k) for k in (30, 100)}
+    for combine in ("inverse_mean", "median"):
+        skewness = partial(dimension.expected_simplex_skewness, combine=combine)
+        made |= {f"expected_simplex_skewness, {combine}, k = {k}": partial(skewness, k=k) for k in (30,)}
     made |= {"danco, k = 10": partial(dimension.danco, k=10, rng=seed)}
-    for rule in ("fo", "participation", "entropy"):
+    for rule in SHAPE_RULES:
         made |= {f"local_pca, {rule}, k = 50": partial(dimension.local_pca, rule=rule, k=50)}
-    for rule in ("participation", "entropy", "fo", "kaiser"):
+    for rule in (*SHAPE_RULES, *NOISE_RULES):
         made |= {f"pca_dimension, {rule}": partial(dimension.pca_dimension, rule=rule)}
     return made | {
         f"fisher_separability, {law}": partial(dimension.fisher_separability, law=law) for law in ("limit", "exact")
@@ -146,6 +157,9 @@ def page(lines: list[list[str]]) -> str:
     told = (
         "An interval of 95 % covers where it holds the mean of the estimate over all clouds of the shape. How far a "
         "mean is from the dimension of the shape is bias: edges, curvature, few points for many dimensions. "
+        "Where the spread is 0, one number came of all clouds, and that it is covered says nothing: shapes that are as "
+        "wide in every direction have no piece of a stick (`broken_stick`) and nothing above noise to count, and an "
+        "integer is sure. "
         f"The lowest coverage is {least[-1].strip('*')}, of {least[1]} ({least[0]})."
     )
     rows = ["| " + " | ".join(cells) + " |" for cells in (HEAD, *lines)]

@@ -88,3 +88,29 @@ def test_known_neighbours_that_do_not_reach_are_refused():
     with pytest.raises(Refusal) as refused:
         correlation_dimension(Cloud.from_neighbours(near))
     assert refused.value.outcome is Outcome.NEEDS_ROWS
+
+
+def test_the_curve_and_the_fit_against_all_pairs():
+    rows = np.random.default_rng(6).standard_normal((150, 3)) * np.linspace(0.1, 2, 150)[:, None]
+    found = correlation_dimension(rows, k=30, start=6)
+    apart = squareform(pdist(rows))
+    np.fill_diagonal(apart, np.inf)
+    lists = np.sort(apart, axis=1)
+    small, large = np.median(lists[:, 5]), np.median(lists[:, 29])
+    radii = small * (large / small) ** (np.arange(5) / 4)
+    within = [(apart < radius).astype(float) for radius in radii]
+    for step in range(4):
+        reach = np.log(radii[step + 1] / radii[step])
+        inner, outer = within[step], within[step + 1]
+        pairs = outer / outer.sum() - inner / inner.sum()
+        # All pairs of pairs that share a point, one by one.
+        shared = max(0.0, sum(np.outer(row, row).sum() - (row**2).sum() for row in pairs))
+        error = np.sqrt(4 * shared + 2 * (pairs**2).sum()) / reach
+        assert found.extra["standard_errors"][step] == pytest.approx(error, rel=1e-9)
+        slope = np.log(outer.sum() / inner.sum()) / reach
+        assert found.extra["dimensions"][step] == pytest.approx(slope, rel=1e-9)
+        assert found.extra["radii"][step] == pytest.approx(np.sqrt(radii[step] * radii[step + 1]), rel=1e-12)
+    shares = np.asarray([one.sum() for one in within]) / within[-1].sum()
+    misfit = np.abs(shares - (radii / large) ** float(found.dimension)).max()
+    assert misfit > 1e-3
+    assert float(found.goodness_of_fit) == pytest.approx(misfit, rel=1e-9)

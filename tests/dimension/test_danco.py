@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.spatial.distance import cdist
 from scipy.special import comb, digamma, i0, i1
+from scipy.stats import beta, kstest
 
 from theodolite.core import Cloud, Outcome, Refusal
 from theodolite.dimension import danco, mind
@@ -159,3 +161,12 @@ def test_what_has_no_neighbours_or_no_distances_is_refused():
     with pytest.raises(Refusal) as refused:
         danco(Cloud.from_neighbours(poisson_neighbours(100, 20, 3.0, rng=0)))
     assert refused.value.outcome is Outcome.NEEDS_ROWS
+
+
+def test_the_goodness_of_fit_by_hand():
+    rows = np.random.default_rng(7).standard_normal((200, 6))
+    found = danco(rows, k=7)
+    lists = np.sort(cdist(rows, rows), axis=1)
+    # The nearest of k + 1 neighbours holds the least of k even numbers' share of the volume.
+    volumes = (lists[:, 1] / lists[:, 8]) ** float(found.dimension)
+    assert float(found.goodness_of_fit) == pytest.approx(kstest(volumes, beta(1, 7).cdf).statistic, rel=1e-9)

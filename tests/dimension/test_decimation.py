@@ -11,17 +11,31 @@ from theodolite.numerics.ratio_dimension import two_nn_fit
 from theodolite.testing import poisson_neighbours
 
 
+@pytest.mark.parametrize("fit", ["linear", "ml", "censored"])
 @pytest.mark.parametrize("dimension", [1, 2.5, 7.5, 20])
 @pytest.mark.parametrize("halvings", [1, 2])
-def test_parts_of_the_poisson_law_follow_it(halvings, dimension):
+def test_parts_of_the_poisson_law_follow_it(halvings, dimension, fit):
     # Of the neighbours of a point each is in its part or not, as by a coin: here the coins are tossed for each anew.
     near = poisson_neighbours(20_000, 64, dimension, rng=int(10 * dimension))
     alike = np.random.default_rng(1).random(near.distances.shape) < 0.5**halvings
     first = np.argsort(~alike, axis=1, kind="stable")[:, :2]
     assert alike.sum(axis=1).min() >= 2
     distances = np.take_along_axis(near.distances, first, axis=1)
-    found = two_nn_fit(np.log(distances[:, 1] / distances[:, 0]), "linear", 0.1)
+    found = two_nn_fit(np.log(distances[:, 1] / distances[:, 0]), fit, 0.1)
+    assert 0 < found.independent_error < 0.05 * dimension
     assert abs(found.dimension - dimension) < 3 * found.independent_error
+
+
+@pytest.mark.parametrize("fit", ["linear", "ml", "censored"])
+@pytest.mark.parametrize(("dimension", "count"), [(1, 4000), (2, 8000), (3, 10_000)])
+def test_parts_of_a_flat_torus_follow_the_law(dimension, count, fit):
+    """Evenly filled, without an edge: near by, its points are a Poisson process, and so are those of its parts."""
+    angles = np.random.default_rng(dimension).random((count, dimension))
+    found = decimation(np.exp(2j * np.pi * angles).view(float), halvings=2, fit=fit)
+    error = float(found.intervals["dimension"].se)
+    assert 0 < error < 0.05 * dimension
+    assert abs(float(found.dimension) - dimension) < 3 * error
+    assert (np.abs(found.extra["dimensions"] - dimension) < 3.5 * found.extra["standard_errors"])[:4].all()
 
 
 def test_the_whole_is_two_nn():
@@ -119,3 +133,22 @@ def test_the_seed_deals_the_points_out():
     rows = np.random.default_rng(0).random((200, 3))
     assert float(decimation(rows).dimension) == float(decimation(rows, rng=0).dimension)
     assert float(decimation(rows, rng=1).dimension) != float(decimation(rows).dimension)
+
+
+@pytest.mark.parametrize("fit", ["linear", "ml"])
+def test_the_errors_of_the_curve_are_those_of_the_scales_by_themselves(fit):
+    rows = np.random.default_rng(3).random((300, 4))
+    whole = decimation(rows, fit=fit, rng=2).extra
+    alone = [decimation(rows, halvings=halvings, fit=fit, rng=2) for halvings in range(5)]
+    errors = [float(one.intervals["dimension"].se) for one in alone]
+    np.testing.assert_allclose(whole["standard_errors"], errors, rtol=1e-12)
+    np.testing.assert_allclose(whole["dimensions"], [float(one.dimension) for one in alone], rtol=1e-12)
+    assert np.unique(errors).size == 5
+
+
+def test_an_error_of_the_curve_by_hand():
+    rows = np.random.default_rng(5).random((160, 3))
+    found = decimation(rows, halvings=0, fit="ml", rng=4)
+    labels = random_halves(160, 2, np.random.default_rng(int(np.random.default_rng(4).integers(2**63))))
+    quarters = [two_nn(rows[labels == label], fit="ml").intervals["dimension"].se for label in range(4)]
+    assert found.extra["standard_errors"][2] == pytest.approx(np.linalg.norm(quarters) / 4, rel=1e-12)

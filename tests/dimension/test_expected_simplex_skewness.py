@@ -5,7 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.spatial.distance import cdist
 from scipy.special import gamma
+from scipy.stats import gamma as gamma_law
+from scipy.stats import kstest
 
 from theodolite.core import Cloud, Outcome, Refusal
 from theodolite.dimension import expected_simplex_skewness, mle
@@ -118,3 +121,13 @@ def test_distances_alone_are_not_enough():
     with pytest.raises(Refusal) as refused:
         expected_simplex_skewness(Cloud.from_neighbours(poisson_neighbours(100, 40, 3.0, rng=0)))
     assert refused.value.outcome is Outcome.NEEDS_ROWS
+
+
+def test_the_goodness_of_fit_by_hand():
+    rows = np.random.default_rng(8).standard_normal((200, 4))
+    found = expected_simplex_skewness(rows, k=12)
+    near = np.sort(cdist(rows, rows), axis=1)[:, 1:13]
+    # Of k neighbours the k - 1 nearer ones are even in the volume up to the last: minus their logarithms are
+    # exponential, and the sum is of the gamma law.
+    sums = float(found.dimension) * np.log(near[:, -1:] / near[:, :-1]).sum(axis=1)
+    assert float(found.goodness_of_fit) == pytest.approx(kstest(sums, gamma_law(12 - 1).cdf).statistic, rel=1e-9)

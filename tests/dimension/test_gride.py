@@ -82,3 +82,13 @@ def test_equal_distances_are_refused():
     with pytest.raises(Refusal) as refused:
         gride(np.eye(8))
     assert refused.value.outcome is Outcome.EQUAL_DISTANCES
+
+
+def test_the_errors_of_the_curve_are_those_of_the_scales_by_themselves():
+    cloud = Cloud(np.random.default_rng(3).random((300, 4)))
+    whole = gride(cloud).extra
+    alone = [gride(cloud, neighbour=n, largest=2 * n) for n in (1, 2, 4, 8, 16, 32)]
+    errors = [float(one.intervals["dimension"].se) for one in alone]
+    np.testing.assert_allclose(whole["standard_errors"], errors, rtol=1e-12)
+    np.testing.assert_allclose(whole["dimensions"], [float(one.dimension) for one in alone], rtol=1e-12)
+    assert np.ptp(errors) > 0.1

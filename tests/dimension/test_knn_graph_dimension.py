@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from theodolite.core import Outcome, Refusal
+from theodolite.core import Cloud, Outcome, Refusal
 from theodolite.dimension import knn_graph_dimension
 from theodolite.numerics.growth_law import growing_parts, line
 from theodolite.numerics.neighbours import nearest_neighbours
@@ -24,7 +24,9 @@ def test_distances_within_a_part(listed):
         known = nearest_neighbours(points, listed)
         for size in (6, 60, 299, 300):
             part = np.sort(rng.choice(300, size, replace=False))
-            np.testing.assert_allclose(distances_within(known, part, 4, points), brute(points[part], 4), rtol=1e-11)
+            distances, searched = distances_within(known, part, 4, points)
+            np.testing.assert_allclose(distances, brute(points[part], 4), rtol=1e-11)
+            assert searched == np.count_nonzero(np.isin(known.indices[part], part).sum(axis=1) < 4)
 
 
 @pytest.mark.parametrize(("k", "power"), [(1, 1.0), (4, 1.0), (4, 0.5)])
@@ -47,6 +49,18 @@ def test_by_hand():
     means = [np.mean([(brute(rows[part], 3) ** 2).sum() for part in whole if part.size == size]) for size in sizes]
     assert float(found.slope) == pytest.approx(line(sizes, means)[0], rel=1e-10)
     assert float(found.dimension) == pytest.approx(2 / (1 - float(found.slope)), rel=1e-12)
+
+
+def test_lists_that_run_out_are_counted():
+    """Six times as many neighbours are listed as a half of the smallest part needs, which is not enough for all."""
+    rows = np.random.default_rng(3).normal(size=(300, 3))
+    cloud = Cloud(rows)
+    found = knn_graph_dimension(cloud, k=2, rng=4)
+    parts = growing_parts(300, 60, 6, (3, 8), np.random.default_rng(4)).members
+    listed = cloud.neighbours(6 * 2 * 5).indices
+    lacking = sum(np.count_nonzero(np.isin(listed[part], part).sum(axis=1) < 2) for part in parts)
+    assert float(found.searched) == lacking > 0
+    assert float(knn_graph_dimension(rows[:60], k=12).searched) == 0  # whose lists hold all
 
 
 def test_sizes_span_a_fifth_to_the_whole():

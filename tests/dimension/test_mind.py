@@ -59,3 +59,25 @@ def test_equal_distances_are_refused():
     with pytest.raises(Refusal) as refused:
         mind(np.eye(25))
     assert refused.value.outcome is Outcome.EQUAL_DISTANCES
+
+
+@pytest.mark.parametrize("k", [1, 10])
+@pytest.mark.parametrize("dimension", [1.2, 1.45, 2.4, 2.5, 2.6, 3.0, 6.5])
+def test_the_interval_of_an_integer_covers(k, dimension):
+    """Next to where one integer takes over from the other the answers are of both kinds."""
+    clouds = [Cloud.from_neighbours(poisson_neighbours(400, k + 1, dimension, rng=seed)) for seed in range(80)]
+    found = [mind(cloud, k=k, values="integer") for cloud in clouds]
+    values = np.asarray([float(one.dimension) for one in found])
+    ends = np.asarray([[one.intervals["dimension"].low, one.intervals["dimension"].high] for one in found])
+    assert (values - ends[:, 0] >= 0.5).all()
+    assert (ends[:, 1] - values >= 0.5).all()
+    assert np.mean((ends[:, 0] <= values.mean()) & (values.mean() <= ends[:, 1])) >= 0.9
+    assert (np.ptp(ends, axis=1) <= (1.5 if dimension < 6 else 4)).all()
+    real = mind(clouds[0], k=k).intervals["dimension"].se
+    assert float(found[0].intervals["dimension"].se) == float(real)
+
+
+def test_an_integer_that_is_sure_is_half_a_unit_wide_to_either_side():
+    found = mind(np.random.default_rng(0).random((1000, 3)), values="integer")
+    ends = found.intervals["dimension"]
+    assert (float(ends.low), float(found.dimension), float(ends.high)) == (2.5, 3.0, 3.5)

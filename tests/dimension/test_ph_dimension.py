@@ -10,6 +10,7 @@ from theodolite.core import Cloud, Missing, Outcome, Refusal
 from theodolite.dimension import ph_dimension
 from theodolite.dimension._growth import growth_fields
 from theodolite.numerics.growth_law import Growth, growing_parts, line, random_parts, smallest_part
+from theodolite.numerics.mst import spanning_trees
 
 
 def torus(count, dimension, seed=0):
@@ -135,7 +136,7 @@ def test_doubts():
 
 def test_an_interval_down_to_zero_bounds_no_dimension():
     unsure = Growth(0.98, 0.02, 0.999, 0.0, [40, 100], np.ones(2))
-    fields = growth_fields(Cloud(torus(100, 2)), unsure, 0.5)
+    fields = growth_fields(Cloud(torus(100, 2)), unsure, 0.5, 0)
     assert float(fields["dimension"]) == pytest.approx(25.0)
     assert "dimension" not in fields["intervals"]
     assert float(fields["intervals"]["inverse"].se) == pytest.approx(0.04)
@@ -162,3 +163,21 @@ def test_parts_come_up_evenly():
     for group, size in ((1, 50), (2, 51), (3, 50), (4, 51)):
         members = {int(i) for part, own in zip(parts.members, parts.group, strict=True) if own == group for i in part}
         assert len(members) == size
+
+
+def test_lists_that_run_out_are_counted_and_the_trees_are_exact_all_the_same():
+    """Of clumps of 100 points the lists of 64 neighbours hold the clump alone, and trees go on to the next one."""
+    rng = np.random.default_rng(8)
+    rows = (100 * rng.normal(size=(5, 1, 4)) + rng.normal(size=(5, 100, 4))).reshape(-1, 4)
+    cloud = Cloud(rows)
+    found = ph_dimension(cloud, rng=2)
+    parts = growing_parts(500, 100, 6, (3, 8), np.random.default_rng(2))
+    searched = spanning_trees(cloud.neighbours(64), parts.members, cloud.points).searched
+    assert float(found.searched) == searched > 0
+    whole = [members for members, group in zip(parts.members, parts.group, strict=True) if group == 0]
+    assert found.extra["sizes"].tolist() == sorted({members.size for members in whole})
+    means = [
+        np.mean([minimum_spanning_tree(cdist(rows[m], rows[m])).sum() for m in whole if m.size == size])
+        for size in found.extra["sizes"]
+    ]
+    np.testing.assert_allclose(found.extra["lengths"] / found.extra["lengths"][-1], means / means[-1], rtol=1e-10)

@@ -4,6 +4,9 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
+from scipy.stats import gamma as gamma_law
+from scipy.stats import kstest
 
 from theodolite.core import Cloud, Outcome, Refusal
 from theodolite.dimension import mle, tight_local
@@ -156,3 +159,13 @@ def test_distances_alone_are_not_enough():
     with pytest.raises(Refusal) as refused:
         tight_local(Cloud.from_neighbours(poisson_neighbours(100, 20, 3.0, rng=0)))
     assert refused.value.outcome is Outcome.NEEDS_ROWS
+
+
+def test_the_goodness_of_fit_by_hand():
+    rows = np.random.default_rng(8).standard_normal((200, 4))
+    found = tight_local(rows, k=9)
+    near = np.sort(cdist(rows, rows), axis=1)[:, 1:10]
+    # Of k neighbours the k - 1 nearer ones are even in the volume up to the last: minus their logarithms are
+    # exponential, and the sum is of the gamma law.
+    sums = float(found.dimension) * np.log(near[:, -1:] / near[:, :-1]).sum(axis=1)
+    assert float(found.goodness_of_fit) == pytest.approx(kstest(sums, gamma_law(9 - 1).cdf).statistic, rel=1e-9)

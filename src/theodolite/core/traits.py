@@ -62,8 +62,9 @@ class Field:
     reads : str
         How to read it, in a few words.
     goodness_of_fit : bool
-        Whether it is the distance between the data and the law that the measure fits; larger means a worse fit. No
-        interval is drawn for it: a resample lies farther from every law than the data.
+        Whether it says how far the data are from the law that the measure fits: a distance, where larger means a worse
+        fit, or the share that the law explains, where smaller does. No interval is drawn for it: a resample lies
+        farther from every law than the data.
     of_itself : float, optional
         The number where a cloud is set against itself: 0 for a distance, 1 for a similarity.
     of_test : bool

@@ -20,6 +20,7 @@ _Z95 = 1.959963984540054
 _FEWEST_TIED, _ENOUGH_TIED = 5, 8
 _MISFIT = 0.01
 _FEW = 20
+HALF = 0.5  # a whole number doesn't tell more
 SIGNS = "higher = more directions to go from a point"
 
 

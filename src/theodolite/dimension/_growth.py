@@ -27,9 +27,11 @@ class GrowthDimension(Result):
     slope : array of shape ()
         Of the logarithm of the length in that of the number of points.
     r_squared : array of shape ()
-        Share of the variance of the logarithms that the line explains.
+        Share of the variance of the logarithms that the line explains: the goodness of fit.
     points, duplicates : array of shape ()
         Distinct points, rows that repeat another.
+    searched : array of shape ()
+        How often lists of neighbours ran out, so that a point had to be compared with all others of its part.
     """
 
     dimension: Annotated[
@@ -68,6 +70,7 @@ class GrowthDimension(Result):
             invariant_to=("scale", "translation", "rotation", "permutation"),
             unspecified=("order",),
             reads="below 0.99 = the dimension depends on the number of points",
+            goodness_of_fit=True,
         ),
     ]
     points: Annotated[
@@ -88,9 +91,18 @@ class GrowthDimension(Result):
             reads="rows that coincide with another one, and were left out",
         ),
     ]
+    searched: Annotated[
+        Array,
+        Field(
+            unit="points",
+            bounds=(0, None),
+            unspecified=("scale", "translation", "rotation", "permutation", "order"),
+            reads="what lists of neighbours didn't settle; the lengths are exact all the same",
+        ),
+    ]
 
 
-def growth_fields(cloud: Cloud, found: Growth, power: float) -> dict[str, Any]:
+def growth_fields(cloud: Cloud, found: Growth, power: float, searched: int) -> dict[str, Any]:
     """Put together the fields that all results have.
 
     Parameters
@@ -101,6 +113,8 @@ def growth_fields(cloud: Cloud, found: Growth, power: float) -> dict[str, Any]:
         How its length grows.
     power : float
         Of each edge in the length.
+    searched : int
+        How often lists of neighbours ran out.
 
     Returns
     -------
@@ -132,6 +146,7 @@ def growth_fields(cloud: Cloud, found: Growth, power: float) -> dict[str, Any]:
         "r_squared": given_back(cloud, found.r_squared),
         "points": given_back(cloud, float(distinct.count)),
         "duplicates": given_back(cloud, float(distinct.rows - distinct.count)),
+        "searched": given_back(cloud, float(searched)),
         "notes": notes,
         "intervals": intervals,
         "extra": {"sizes": np.asarray(found.sizes), "lengths": found.lengths},

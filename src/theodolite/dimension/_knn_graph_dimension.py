@@ -30,9 +30,11 @@ class KNNGraphDimension(GrowthDimension):
     slope : array of shape ()
         Of the logarithm of the graph's length in that of the number of points.
     r_squared : array of shape ()
-        Share of the variance of the logarithms that the line explains.
+        Share of the variance of the logarithms that the line explains: the goodness of fit.
     points, duplicates : array of shape ()
         Distinct points, rows that repeat another.
+    searched : array of shape ()
+        How often lists of neighbours ran out, so that a point had to be compared with all others of its part.
     """
 
 
@@ -129,5 +131,9 @@ def knn_graph_dimension(
     parts = growing_parts(count, smallest, 6, (repeats, HALVINGS), np.random.default_rng(rng))
     # In units of the longest edge, whose powers stay in range.
     unit = float(known.distances.max())
-    lengths = [((distances_within(known, part, k, points) / unit) ** power).sum() for part in parts.members]
-    return KNNGraphDimension(**growth_fields(cloud, parts.growth(np.asarray(lengths)), power))
+    lengths, searched = np.empty(len(parts.members)), 0
+    for place, part in enumerate(parts.members):
+        near, lacking = distances_within(known, part, k, points)
+        lengths[place] = ((near / unit) ** power).sum()
+        searched += lacking
+    return KNNGraphDimension(**growth_fields(cloud, parts.growth(lengths), power, searched))

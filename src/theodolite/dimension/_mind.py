@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from theodolite.core import Cloud, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import Lists, NeighbourDimension, reach_of_one_more
+from theodolite.core import Cloud, Interval, Limits, Outcome, Refusal, measure, to_numpy
+from theodolite.dimension._estimate import HALF, Lists, NeighbourDimension, reach_of_one_more
+from theodolite.numerics.ball_calibration import norm_divergence
 from theodolite.numerics.fitted_law import Law, chance_of_distance, even_distance, law_positions
 from theodolite.numerics.ratio_dimension import DimensionFit, log_ratios, ratio_fit, ratio_likelihood
 
@@ -19,7 +20,7 @@ class MiND(NeighbourDimension):
     Attributes
     ----------
     dimension : array of shape ()
-        The likeliest, or the likeliest integer; the interval is about the former.
+        The likeliest, or the likeliest integer, with its interval; the standard error is that of the former.
     goodness_of_fit : array of shape ()
         Kolmogorov-Smirnov distance of the ratios from the law of the likeliest dimension, with its p-value.
     points, duplicates, uncertain : array of shape ()
@@ -65,14 +66,17 @@ def mind(
     A search that starts from the likeliest integer and stops there gives 2 for a swiss roll, where the likelihood is
     highest at 1.95. With k = 1 the ratio is that of `two_nn`.
 
+    The interval of an integer reaches half a unit to either side at least, as a whole number tells no more, and to the
+    integers that are the likeliest at the ends of the interval of the real number.
+
     Reads as
     --------
     As `two_nn`, with the nearest neighbour set against one that is farther off, and so less noisy.
 
     Misleads when
     -------------
-    There is noise, which has its own dimension at the distance of the nearest neighbour. An integer hides how sure it
-    is; look at the interval.
+    There is noise, which has its own dimension at the distance of the nearest neighbour. An integer hides
+    which side of it the likeliest number is on; take ``values="real"`` to see.
 
     Cost
     ----
@@ -102,8 +106,25 @@ def mind(
     worth = lists.worth(likeliest, positions)
     common = lists.fields(likeliest, distance, chance_of_distance(distance, worth, law))
     if values == "integer":
-        common["dimension"] = lists.give(float(_likeliest_integer(logs, k, likeliest)))
+        integer = _likeliest_integer(logs, k, likeliest)
+        common["dimension"] = lists.give(float(integer))
+        common["intervals"] = {"dimension": _of_integer(integer, k, common["intervals"]["dimension"], lists)}
     return MiND(**common)
+
+
+def _of_integer(integer: int, k: int, real: Interval, lists: Lists) -> Interval:
+    """Turn the interval of the real number into that of the integer."""
+    low, high = (_integer_of(float(to_numpy(end)), k) for end in (real.low, real.high))
+    ends = min(integer - HALF, low), max(integer + HALF, high)
+    return Interval(lists.give(ends[0]), lists.give(ends[1]), real.level, real.se)
+
+
+def _integer_of(dimension: float, k: int) -> int:
+    """Say which integer is the likeliest for data of a dimension, in expectation."""
+    below = max(1, floor(dimension))
+    if dimension <= below:
+        return below
+    return min((below, below + 1), key=lambda integer: norm_divergence(integer / dimension, k))
 
 
 def _likeliest_integer(logs: np.ndarray[tuple[int], np.dtype[np.float64]], k: int, likeliest: DimensionFit) -> int:

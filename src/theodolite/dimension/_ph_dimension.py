@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.core import Array, Cloud, Field, Limits, Outcome, Refusal, measure
-from theodolite.dimension._estimate import given_back
+from theodolite.core import Cloud, Limits, Outcome, Refusal, measure
 from theodolite.dimension._growth import GrowthDimension, growth_fields
 from theodolite.numerics.growth_law import Growth, growing_parts, line, smallest_part
 from theodolite.numerics.halves import HALVINGS
@@ -37,22 +36,12 @@ class PHDimension(GrowthDimension):
     slope : array of shape ()
         Of the logarithm of the tree's length in that of the number of points.
     r_squared : array of shape ()
-        Share of the variance of the logarithms that the line explains.
+        Share of the variance of the logarithms that the line explains: the goodness of fit.
     points, duplicates : array of shape ()
         Distinct points, rows that repeat another.
     searched : array of shape ()
         How often lists of neighbours ran out, so that a point had to be compared with all others of its part.
     """
-
-    searched: Annotated[
-        Array,
-        Field(
-            unit="points",
-            bounds=(0, None),
-            unspecified=("scale", "translation", "rotation", "permutation", "order"),
-            reads="what lists of neighbours didn't settle; the trees are exact all the same",
-        ),
-    ]
 
 
 def _reach(count: int, parameters: Mapping[str, Any]) -> int:
@@ -131,7 +120,7 @@ def ph_dimension(
     Cost
     ----
     One pass for the nearest neighbours, O(n² features), shared; then O(n k) for each of some 140 passes over the
-    points.
+    points. Their edges take some 9 kB of memory for each point, beside the lists.
 
     References
     ----------
@@ -159,7 +148,7 @@ def ph_dimension(
         parts = growing_parts(count, _smallest(count, plan, share), 6, (repeats, HALVINGS), generator)
         lengths, searched = _lengths(cloud, known, parts.members, alpha)
         found = parts.growth(lengths)
-    return PHDimension(**growth_fields(cloud, found, alpha), searched=given_back(cloud, float(searched)))
+    return PHDimension(**growth_fields(cloud, found, alpha, searched))
 
 
 def _lengths(
