@@ -8,6 +8,7 @@ import pytest
 
 from theodolite import dimension
 from theodolite.core import Cloud, Outcome, Refusal
+from theodolite.numerics.pca_rules import NOISE_TESTS, SHAPE_RULES
 from theodolite.testing import poisson_neighbours
 
 ESTIMATES = {
@@ -26,6 +27,26 @@ ESTIMATES = {
     "correlation_dimension": dimension.correlation_dimension,
 }
 every = pytest.mark.parametrize("estimate", ESTIMATES.values(), ids=ESTIMATES)
+
+# Their results have other fields beside the dimension.
+OTHERS = {
+    "ph_dimension": dimension.ph_dimension,
+    "ph_dimension, alpha": partial(dimension.ph_dimension, alpha=0.5),
+    "knn_graph_dimension": dimension.knn_graph_dimension,
+    "fisher_separability": dimension.fisher_separability,
+    "fisher_separability, exact": partial(dimension.fisher_separability, law="exact"),
+    "local_pca": partial(dimension.local_pca, k=12),
+    "tight_local": partial(dimension.tight_local, k=12),
+    "expected_simplex_skewness": partial(dimension.expected_simplex_skewness, k=12),
+    "danco": dimension.danco,
+}
+others = pytest.mark.parametrize("estimate", OTHERS.values(), ids=OTHERS)
+every_one = pytest.mark.parametrize("estimate", [*ESTIMATES.values(), *OTHERS.values()], ids=[*ESTIMATES, *OTHERS])
+
+
+def value_and_ends(found) -> np.ndarray:
+    interval = found.intervals["dimension"]
+    return np.asarray([found.dimension, interval.se, interval.low, interval.high], float)
 
 
 def numbers(found) -> np.ndarray:
@@ -52,6 +73,37 @@ def test_single_precision_far_away_large_and_small(estimate):
     np.testing.assert_allclose(numbers(estimate(rows + np.float32(1024))), as_it_is, rtol=1e-5)
     for size in (1e-6, 1e6):
         np.testing.assert_allclose(numbers(estimate(rows * np.float32(size))), as_it_is, rtol=1e-5)
+
+
+@others
+def test_one_duplicated_pair_changes_nothing_of_the_others(estimate):
+    rows = np.random.default_rng(0).random((150, 4))
+    one, other = estimate(rows), estimate(np.concatenate([rows, rows[40:41]]))
+    np.testing.assert_allclose(value_and_ends(other), value_and_ends(one), rtol=1e-9, atol=0)
+    assert (float(one.points), float(one.duplicates)) == (150, 0)
+    assert (float(other.points), float(other.duplicates)) == (150, 1)
+
+
+@others
+def test_single_precision_far_away_large_and_small_of_the_others(estimate):
+    rows = (np.round(np.random.default_rng(1).standard_normal((200, 5)) * 2**12) / 2**12).astype(np.float32)
+    as_it_is = value_and_ends(estimate(rows))
+    np.testing.assert_allclose(value_and_ends(estimate(rows + np.float32(1024))), as_it_is, rtol=1e-5)
+    for size in (1e-6, 1e6):
+        np.testing.assert_allclose(value_and_ends(estimate(rows * np.float32(size))), as_it_is, rtol=1e-5)
+
+
+@every_one
+def test_single_precision_of_numbers_that_are_in_no_steps(estimate):
+    """Storing them a thousand standard deviations off rounds them; nothing beyond that is lost."""
+    rows = np.random.default_rng(2).standard_normal((200, 5)).astype(np.float32)
+    as_it_is = value_and_ends(estimate(rows))
+    for size in (1e-6, 1e6):
+        np.testing.assert_allclose(value_and_ends(estimate(rows * np.float32(size))), as_it_is, rtol=1e-5)
+    stored = rows + np.float32(1000)
+    brought_back = stored.astype(np.float64) - 1000
+    assert np.ptp(brought_back - rows) > 1e-5
+    np.testing.assert_allclose(value_and_ends(estimate(stored)), value_and_ends(estimate(brought_back)), rtol=1e-9)
 
 
 @every
@@ -94,6 +146,57 @@ def test_the_interval_is_of_95_percent_and_not_below_zero(estimate):
     assert float(interval.low) == pytest.approx(max(0.0, value - reach), rel=1e-13)
     again = pickle.loads(pickle.dumps(found))
     np.testing.assert_array_equal(numbers(again), numbers(found))
+
+
+ALL = ESTIMATES | {
+    "mind, integer": partial(dimension.mind, values="integer"),
+    "tight_local": dimension.tight_local,
+    "expected_simplex_skewness": dimension.expected_simplex_skewness,
+    "danco": dimension.danco,
+    "ph_dimension": dimension.ph_dimension,
+    "ph_dimension, gptid": partial(dimension.ph_dimension, plan="gptid"),
+    "knn_graph_dimension": dimension.knn_graph_dimension,
+    "fisher_separability": dimension.fisher_separability,
+}
+ALL |= {f"local_pca, {rule}": partial(dimension.local_pca, k=20, rule=rule) for rule in SHAPE_RULES}
+ALL |= {f"pca_dimension, {rule}": partial(dimension.pca_dimension, rule=rule) for rule in (*SHAPE_RULES, *NOISE_TESTS)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_value_lies_within_its_interval(name):
+    clouds = [np.random.default_rng(seed).random((200, width)) for seed, width in enumerate((2, 3, 5))]
+    for rows in (*clouds, np.random.default_rng(3).standard_normal((200, 6)) * 0.6 ** np.arange(6)):
+        found = ALL[name](rows)
+        interval = found.intervals["dimension"]
+        assert 0 <= float(interval.low) <= float(found.dimension) <= float(interval.high)
+
+
+OF_EIGHT = {
+    "two_nn": dimension.two_nn,
+    "gride": partial(dimension.gride, largest=8),
+    "mle": partial(dimension.mle, k=8),
+    "lid": partial(dimension.lid, k=8),
+    "mind": partial(dimension.mind, k=7),
+    "method_of_moments": partial(dimension.method_of_moments, k=8),
+    "mada": partial(dimension.mada, k=8),
+    "binomial_dimension": partial(dimension.binomial_dimension, k=8),
+    "correlation_dimension": partial(dimension.correlation_dimension, k=8, start=4),
+    "tight_local": partial(dimension.tight_local, k=8),
+    "expected_simplex_skewness": partial(dimension.expected_simplex_skewness, k=8),
+    "danco": partial(dimension.danco, k=7),
+}
+
+
+def test_rows_that_were_done_again_are_counted():
+    """Single precision can't tell neighbours apart that are nearer to each other than its steps at their place."""
+    rng = np.random.default_rng(11)
+    clusters = (100 * rng.normal(size=(4, 1, 8)) + 1e-4 * rng.normal(size=(4, 300, 8))).reshape(-1, 8) + 1e4
+    cloud, apart = Cloud(clusters), Cloud(rng.normal(size=(1200, 8)))
+    assert cloud.neighbours(8).uncertain > 600
+    assert apart.neighbours(8).uncertain == 0
+    for name, estimate in OF_EIGHT.items():
+        assert float(estimate(cloud).uncertain) == cloud.neighbours(8).uncertain, name
+        assert float(estimate(apart).uncertain) == 0, name
 
 
 OVER_A_GRAPH = set(ESTIMATES) - {"decimation", "correlation_dimension"}  # the last has the error of a U-statistic

@@ -87,13 +87,18 @@ def test_parts_of_a_cloud(name, k):
         assert is_tree(found.edges[mine], part)
 
 
-def test_many_parts_are_grown_in_turns(monkeypatch):
+@pytest.mark.parametrize(("limit", "most"), [("_PLACES_AT_ONCE", 900), ("_NODES_AT_ONCE", 150), ("_NODES_AT_ONCE", 1)])
+def test_many_parts_are_grown_in_turns(monkeypatch, limit, most):
     rows, rng = CLOUDS["gaussian"], generator(6)
     known = nearest_neighbours(rows, 20)
     parts = [rng.choice(400, size, replace=False) for size in (50, 200, 1, 90, 20)]
     whole = spanning_trees(known, parts, rows)
-    monkeypatch.setattr(mst, "_PLACES_AT_ONCE", 900)
+    asked = []
+    grow = mst._Growth
+    monkeypatch.setattr(mst, limit, most)
+    monkeypatch.setattr(mst, "_Growth", lambda known, some, rows: asked.append(len(some)) or grow(known, some, rows))
     again = spanning_trees(known, parts, rows)
+    assert asked == {900: [2, 2, 1], 150: [1, 1, 3], 1: [1] * 5}[most]
     for name in ("edges", "lengths", "tree"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(again, name))
 

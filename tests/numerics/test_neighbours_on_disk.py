@@ -5,6 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from theodolite.core import Cloud
+from theodolite.dimension import ph_dimension
 from theodolite.numerics import neighbour_points, neighbour_products
 from theodolite.numerics.coincident import distinct_rows
 from theodolite.numerics.mst import spanning_tree
@@ -93,10 +95,22 @@ def test_many_stored_points_go_into_a_file(dtype, monkeypatch):
     np.testing.assert_allclose(found.distances, expected.distances, rtol=4e-12)
 
 
-def test_memory_is_that_of_the_lists_and_a_block():
-    points = generator().normal(size=(12_000, 16)).astype(np.float32)
+# All distances are 576 MB in single precision, and 800 MB in double, which is what 100 neighbours are found in.
+@pytest.mark.parametrize(("count", "k", "most"), [(12_000, 2, 80e6), (10_000, 100, 75e6)])
+def test_memory_is_that_of_the_lists_and_a_block(count, k, most):
+    points = generator().normal(size=(count, 16)).astype(np.float32)
     tracemalloc.start()
-    nearest_neighbours(points, 2)
+    nearest_neighbours(points, k)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 80e6  # all distances, in single precision, are 576 MB
+    assert peak < most
+
+
+def test_memory_of_all_trees_is_that_of_their_edges_and_a_block():
+    cloud = Cloud(generator().normal(size=(6000, 8)))
+    cloud.neighbours(64)
+    tracemalloc.start()
+    ph_dimension(cloud)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 115e6  # all distances are 288 MB

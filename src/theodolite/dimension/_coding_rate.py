@@ -76,7 +76,7 @@ def coding_rate(
     Parameters
     ----------
     cloud : Cloud or array of shape (rows, features)
-        The rows Z, n × d, about the origin as they are.
+        The rows Z, n × d, about the origin as they are; each counts, whether or not it repeats another.
     labels : array of shape (rows,), or list, optional
         The class of each row: whole numbers or strings.
     distortion : float

@@ -101,7 +101,7 @@ def diffusion_spectral_entropy(
     Parameters
     ----------
     cloud : Cloud or array of shape (rows, features)
-        The points, 2 or more.
+        The points, 2 or more; each row counts, whether or not it repeats another.
     bandwidth : float
         :math:`\sigma`, as a multiple of the median distance between points, or in the unit of the features.
     relative : bool

@@ -94,7 +94,7 @@ def diffusion_spectral_information(
     Parameters
     ----------
     cloud : Cloud or array of shape (rows, features)
-        The points.
+        The points; each row counts, whether or not it repeats another.
     labels : array of shape (rows,), or list
         The class of each row: whole numbers or strings, two classes or more. Sort real numbers into bins (ten in the
         paper).

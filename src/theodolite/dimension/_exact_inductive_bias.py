@@ -89,7 +89,7 @@ def exact_inductive_bias(
     Parameters
     ----------
     cloud : Cloud or array of shape (rows, features)
-        The training rows, 2 or more.
+        The training rows, 2 or more; each counts, whether or not it repeats another.
     test : Cloud or array of shape (test rows, features)
         The test rows.
     targets : array of shape (all rows,) or (all rows, outputs)

@@ -126,7 +126,7 @@ def inductive_bias_complexity(
     Parameters
     ----------
     cloud : Cloud or array of shape (rows, features)
-        The training rows.
+        The training rows; each counts in n, and those that coincide are one point to the dimension.
     labels : array of shape (rows,), or list
         The class of each row: whole numbers or strings, two classes or more.
     error : float

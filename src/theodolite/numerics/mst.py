@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ Index = NDArray[np.int64]
 
 _WINDOW = np.arange(4)  # places of a list that are looked at together
 _PLACES_AT_ONCE = 1 << 22
+_NODES_AT_ONCE = 1 << 18  # of which each takes some hundred bytes
 _GOING_ON = 4  # the points are looked at where fewer than one component in so many goes on by lists
 
 
@@ -148,15 +150,30 @@ def spanning_trees(known: Neighbours, parts: Sequence[Index], points: Any = None
     ValueError
         If there is no part, or one is empty, or names a point twice or one that isn't there.
     """  # noqa: DOC502 - raised by what is called
-    at_once = max(1, _PLACES_AT_ONCE // known.count)
-    grown = [_Growth(known, parts[at : at + at_once], points) for at in range(0, max(1, len(parts)), at_once)]
-    pieces = [growth.grown() for growth in grown]
+    pieces, starts, searched = [], _starts(parts, known.count), 0
+    for start, stop in pairwise(starts):
+        growth = _Growth(known, parts[start:stop], points)
+        ends, apart, owner = growth.grown()
+        pieces.append((ends, apart, owner + start))
+        searched += growth.searched
+        del growth  # before the next one is there
     edges, lengths, tree = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    tree = tree + np.repeat(np.arange(len(pieces)) * at_once, [piece[2].size for piece in pieces])
     if ordered:
         order = np.lexsort((lengths, tree))
         edges, lengths, tree = edges[order], lengths[order], tree[order]
-    return Forest(edges, lengths, tree, sum(growth.searched for growth in grown))
+    return Forest(edges, lengths, tree, searched)
+
+
+def _starts(parts: Sequence[Index], count: int) -> list[int]:
+    """Cut the parts where as many as fit into memory easily have been taken together."""
+    starts, nodes = [0], 0
+    for place, part in enumerate(parts):
+        nodes += part.size
+        full = nodes > _NODES_AT_ONCE or (place - starts[-1] + 1) * count > _PLACES_AT_ONCE
+        if full and place > starts[-1]:
+            starts.append(place)
+            nodes = part.size
+    return [*starts, len(parts)]
 
 
 class _Growth:

@@ -15,6 +15,7 @@ Index = NDArray[np.int64]
 _SLACK = 1e-12  # relative, more than distances by differences err
 _EXACT = 4e-12  # bound on the relative error up to which a squared distance isn't computed again
 _SMALL = 1e-140  # below it squares may be lost
+_ENTRIES_AT_ONCE = 1 << 19  # of candidates in a block of rows, for each of which some ten numbers are made
 _ROWS_AT_ONCE = 1 << 14
 
 
@@ -42,9 +43,9 @@ def nearest_by_tree(rows: PointRows, k: int) -> tuple[Float, Index, int]:
     distances, indices = np.empty((count, k)), np.empty((count, k), np.int64)
     left, kept, uncertain = np.arange(count), min(k + 2, count - 1), 0
     while left.size:
-        doubtful = []
-        for start in range(0, left.size, _ROWS_AT_ONCE):
-            some = left[start : start + _ROWS_AT_ONCE]
+        doubtful, step = [], _rows_at_once(kept)
+        for start in range(0, left.size, step):
+            some = left[start : start + step]
             reached, found = tree.query(whole[some], kept + 1)
             candidates, rest = _without_self(some, found.astype(np.int64), reached)
             exact = rows.apart(np.repeat(some, kept), candidates.ravel()).reshape(candidates.shape)
@@ -95,10 +96,11 @@ def nearest_by_reduction(rows: PointRows, k: int) -> tuple[Float, Index, int]:
     with config_context(**trusted):
         search = NearestNeighbors(n_neighbors=kept + 1, algorithm="brute").fit(whole)
     distances, indices, doubtful = np.empty((count, k)), np.empty((count, k), np.int64), []
-    for start in range(0, count, _ROWS_AT_ONCE):
-        some = np.arange(start, min(start + _ROWS_AT_ONCE, count))
+    step = _rows_at_once(max(kept, rows.width))
+    for start in range(0, count, step):
+        some = np.arange(start, min(start + step, count))
         with config_context(**trusted):
-            reached, found = search.kneighbors(whole[some])
+            reached, found = search.kneighbors(whole[start : start + step])
         own = found == some[:, None]
         own[~own.any(axis=1), -1] = True
         candidates = found[~own].reshape(some.size, kept).astype(np.int64)
@@ -117,6 +119,11 @@ def nearest_by_reduction(rows: PointRows, k: int) -> tuple[Float, Index, int]:
     if left.size:
         distances[left], indices[left] = settled(rows, left, distances[left, -1], k)
     return distances, indices, int(left.size)
+
+
+def _rows_at_once(entries: int) -> int:
+    """Say how many rows make a block, with so many entries each."""
+    return max(1, min(_ROWS_AT_ONCE, _ENTRIES_AT_ONCE // entries))
 
 
 def _unsure(squares: Float, error: Float) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ Index = NDArray[np.int64]
 _FEW = 0.1  # share of rows up to which those that lack neighbours are compared with the part one by one
 
 
-def distances_within(known: Neighbours, part: Index, k: int, points: Float) -> Float:
+def distances_within(known: Neighbours, part: Index, k: int, points: Float) -> tuple[Float, int]:
     """Give the distances of the nearest neighbours within a part.
 
     Parameters
@@ -31,8 +31,10 @@ def distances_within(known: Neighbours, part: Index, k: int, points: Float) -> F
 
     Returns
     -------
-    ndarray, shape (size, k)
+    distances : ndarray, shape (size, k)
         Ascending, exact.
+    searched : int
+        Points whose lists hold fewer than k of the part, and which were compared with all of it.
     """
     inside = np.zeros(known.count, bool)
     inside[part] = True
@@ -41,11 +43,11 @@ def distances_within(known: Neighbours, part: Index, k: int, points: Float) -> F
     enough = rank[:, -1] >= k
     lacking = np.flatnonzero(~enough)
     if lacking.size > _FEW * part.size:
-        return nearest_neighbours(points[part], k, distinct=Distinct.all_of(part.size)).distances
+        return nearest_neighbours(points[part], k, distinct=Distinct.all_of(part.size)).distances, int(lacking.size)
     found = np.empty((part.size, k))
     found[enough] = known.distances[part][alike & (rank <= k) & enough[:, None]].reshape(-1, k)
     if lacking.size:
         apart = cdist(points[part[lacking]], points[part])
         apart[np.arange(lacking.size), lacking] = np.inf
         found[lacking] = np.sort(np.partition(apart, k - 1, axis=1)[:, :k], axis=1)
-    return found
+    return found, int(lacking.size)
