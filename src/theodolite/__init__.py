@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from theodolite import delta as delta
     from theodolite import dimension as dimension
     from theodolite import generalization as generalization
+    from theodolite import reports as reports
     from theodolite import resample as resample
     from theodolite import similarity as similarity
     from theodolite import spectra as spectra
@@ -60,6 +61,7 @@ _PACKAGES = (
     "delta",
     "dimension",
     "generalization",
+    "reports",
     "resample",
     "similarity",
     "spectra",

@@ -58,7 +58,7 @@ def test_json_is_one_object_and_nothing_else(cli, checkpoint, tuned):
     assert record["gate"] == {
         "condition": "intruders > 0",
         "violated": True,
-        "evidence": ["intruders > 0: in 1 of 5 layers, largest 1"],
+        "evidence": ["intruders > 0 holds: in 1 of 5 layers, largest 1"],
     }
     assert record["settings"]["k"] == 3
     assert len(record["layers"]) == 5

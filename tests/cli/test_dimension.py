@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import theodolite as td
 from theodolite.reports.layers import number_text
@@ -16,6 +17,7 @@ def files(tmp_path):
         layers = {f"layer{k}": rng.random((120, k)) @ rng.standard_normal((k, 9)) for k in (1, 3, 2)}
         np.savez(tmp_path / f"{name}.npz", **layers, dead=np.ones((30, 4)))
     (tmp_path / "text.npz").write_text("no features")
+    (tmp_path / "two.csv").write_text("kind,other\na,b\n")
     (tmp_path / "y.csv").write_text("kind\n" + "\n".join("abc"[n % 3] for n in range(120)))
     return tmp_path
 
@@ -31,7 +33,7 @@ def test_a_table_of_layers_by_measures(cli, files):
     half = (interval.high - interval.low) / 2
     assert lines[3].split()[:5] == ["layer3", "120", f"{direct.dimension:.2f}", "±", number_text(half, 2)]
     assert lines[5].split() == ["dead", "30", "–", "–", "–"]
-    assert "4 clouds of 30 to 120 rows." in lines
+    assert "4 clouds of 30 to 120 rows; ± and brackets: the 95 % interval." in lines
     assert sum("no number for 1 cloud." in line for line in lines) == 3
 
 
@@ -67,11 +69,42 @@ def test_a_store_is_gone_on_with_and_reported_again(cli, files, tmp_path, monkey
 
 def test_a_run_that_holds_pairs_too_has_no_one_page(cli, files):
     cli("dimension", files / "one.npz", "--layers", "layer*", "-m", "two_nn", "--store", "kept.run")
-    assert cli("similarity", files / "one.npz", "--layers", "layer*", "-m", "cka", "--store", "kept.run").code == 0
-    ran = cli("report", "kept.run")
+    pairs = ("similarity", files / "one.npz", "--layers", "layer*", "-m", "cka", "--store")
+    ran = cli(*pairs, "kept.run")
+    assert ran.code == 2
+    assert "kept.run: it is a run over single clouds; give another folder" in ran.err
+    assert cli("report", "kept.run").code == 0, "the run is as it was"
+    assert cli(*pairs, "pairs.run").code == 0
+    ran = cli("dimension", files / "one.npz", "-m", "two_nn", "--store", "pairs.run")
+    assert "pairs.run: it is a run over pairs of clouds" in ran.err
+    assert cli(*pairs, "pairs.run").code == 0, "its own kind goes on"
+    ran = cli("report", "kept.run", "pairs.run")
     assert ran.code == 2
     assert "pairs of clouds and single clouds" in ran.err
     assert "theodolite dimension ... --store RUN" in ran.err
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "safetensors"])
+def test_a_page_of_each_kind_of_file(cli, files, tmp_path, kind):
+    layers = np.load(files / "one.npz")
+    names = {"npy": ["layer3"]}.get(kind, ["layer1", "layer3"])
+    if kind == "npy":
+        np.save(files / "net.npy", layers["layer3"])
+    elif kind == "npz":
+        np.savez(files / "net.npz", **{name: layers[name] for name in names})
+    else:
+        save_file({name: layers[name] for name in names}, files / "net.safetensors")
+    asked = (files / f"net.{kind}", "-m", "two_nn")
+    ran = cli("dimension", *asked, "-o", "page.html")
+    assert ran.code == 0, ran.err
+    text = (tmp_path / "cwd" / "page.html").read_text(encoding="utf-8")
+    assert cli("dimension", *asked, "-o", "page.json").code == 0
+    told = json.loads((tmp_path / "cwd" / "page.json").read_text(encoding="utf-8"))
+    assert [one["shape"] for one in told["clouds"]] == [[120, 9]] * len(names)
+    values = next(one for one in told["quantities"] if one["name"] == "two_nn.dimension")["value"]
+    assert values == pytest.approx([float(td.dimension.two_nn(layers[name]).dimension) for name in names], rel=1e-9)
+    for name in names if kind != "npy" else ["net"]:
+        assert name in text
 
 
 @pytest.mark.parametrize("ending", ["html", "md", "json"])
@@ -88,9 +121,12 @@ def test_a_page(cli, files, tmp_path, ending):
     [
         (["missing.npz"], 4, "missing.npz"),
         (["one.npz", "-m", "two_n"], 2, "did you mean 'two_nn'"),
-        (["one.npz", "-m", "cka"], 2, "cka is no measure of one cloud"),
+        (["one.npz", "-m", "cka"], 2, "cka is no measure of one cloud; theodolite similarity"),
+        (["one.npz", "-m", "two_nn,mle"], 2, "give each by itself: -m two_nn -m mle"),
+        (["one.npz", "-o", "page.pdf"], 2, "End it in .html, .md or .json."),
+        (["one.npz", "-m", "label_sharpness", "--labels", "two.csv"], 4, "as in two.csv:COLUMN"),
         (["one.npz", "-m", "label_sharpness"], 2, "--labels FILE[:KEY]"),
-        (["one.npz", "-m", "label_sharpness", "--labels", "absent.txt"], 4, "absent.txt"),
+        (["one.npz", "-m", "label_sharpness", "--labels", "absent.txt"], 4, "absent.txt: there is no such file"),
         (["one.npz", "--labels", "y.csv"], 2, "--labels: no measure asked for looks at them"),
         (["one.npz", "-m", "coding_rate", "--labels", "y.csv:kinds"], 4, "did you mean 'kind'?"),
         (["one.npz", "-m", "coding_rate", "--labels", "y.csv"], 2, "--labels: 120 labels, and one:dead has 30 rows"),
@@ -140,6 +176,13 @@ def test_a_survey_of_weights_points_here(cli, files):
 
 
 @pytest.mark.torch
+def test_a_checkpoint_without_its_function_is_told_what_it_needs(cli, tmp_path, torch):
+    torch.save({"weight": torch.zeros(3, 3)}, tmp_path / "m.pt")
+    ran = cli("dimension", tmp_path / "m.pt")
+    assert ran.code == 4
+    assert "A checkpoint needs --model package.module:function" in ran.err
+
+
 def test_a_model_is_run_over_data(cli, tmp_path, torch):
     home = tmp_path / "cwd"
     (home / "nets_of_dimension.py").write_text(

@@ -3,7 +3,7 @@
 import pytest
 
 from theodolite.cli.docstring import read, readable
-from theodolite.cli.formula import plain
+from theodolite.core.formula import plain
 
 
 @pytest.mark.parametrize(

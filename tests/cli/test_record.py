@@ -108,12 +108,20 @@ def test_a_file_that_is_there_stays_unless_it_may_go(cli, net):
         (("net.pt", "data.npz", *MODEL), 2, "Give -o FILE.safetensors."),
         (("net.pt", "data.npz", *MODEL, "-o", "f.npz"), 2, "f.npz does not end in .safetensors"),
         (("net.pt", "data.npz", *MODEL, "-o", "net.pt/f.safetensors"), 2, "net.pt is a file"),
-        (("net.pt", "data.npz", "--model", "nets_for_record:bild", "-o", "f.safetensors"), 2, "did you mean 'build'"),
+        (
+            ("net.pt", "data.npz", "--model", "nets_for_record:bild", "-o", "f.safetensors"),
+            2,
+            "did you mean 'build'?\n",
+        ),
         (("net.pt", "data.npz", "--model", "nets_for_record:wide", "-o", "f.safetensors"), 2, "--model: embed.weight"),
         (("net.pt", "data.npz", "--model", "nets_for_record:sized", "-o", "f.safetensors"), 2, "'width'"),
         (("net.pt", "data.npz", "--model", "nets_for_record:nothing", "-o", "f.safetensors"), 2, "NoneType"),
         (("net.pt", "data.npz", *MODEL, "-o", "f.safetensors", "--layers", "layrs.*"), 2, "fits no layer"),
-        (("net.pt", "data.npz", *MODEL, "-o", "f.safetensors", "--rows", "0"), 2, "nothing would be kept"),
+        (
+            ("net.pt", "data.npz", *MODEL, "-o", "f.safetensors", "--rows", "0"),
+            2,
+            "nothing would be kept; add --moments.",
+        ),
         (("net.pt", "data.npz", *MODEL, "-o", "f.safetensors", "--tokens", "all"), 2, "--tokens"),
         (("net.pt", "data.npz", *MODEL, "-o", "f.safetensors", "--device", "abacus"), 2, "--device abacus"),
         (("net.pt", "other.npz", *MODEL, "-o", "f.safetensors"), 2, "the model can't be run on these inputs"),
@@ -143,7 +151,31 @@ def test_activations_that_are_not_finite_are_an_error_that_names_layer_and_batch
     ran = cli("record", "nan.pt", "data.npz", *MODEL, "-o", "f.safetensors")
     assert ran.code == 2
     assert "layer 'layers.0.0', batch 0" in ran.err or "layer 'layers.0', batch 0" in ran.err
+    assert "the first in example 0" in ran.err or "the first in token 0" in ran.err
+    assert "both clouds" not in ran.err
     assert not (home / "f.safetensors").exists()
+
+
+def test_a_place_where_nothing_can_be_written_is_named_before_the_model_runs(cli, net, monkeypatch):
+    import tempfile
+
+    from theodolite.sources import Features
+
+    def full(self, target, **_):
+        raise OSError(28, "No space left on device", str(target.parent / ".tmp-f.safetensors-x1"))
+
+    monkeypatch.setattr(Features, "write", full)
+    ran = cli("record", "net.pt", "data.npz", *MODEL, "-o", "f.safetensors")
+    assert ran.err.startswith("error: f.safetensors can't be written: No space left on device.")
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    monkeypatch.setattr("theodolite.sources.record_features", lambda *_, **__: pytest.fail("it ran"))
+    ran = cli("record", "net.pt", "data.npz", *MODEL, "-o", "f.safetensors")
+    assert ran.code == 2
+    assert ran.err.startswith("error: f.safetensors can't be written: Permission denied.")
 
 
 def test_an_interrupt_leaves_nothing(cli, net, monkeypatch):

@@ -5,6 +5,9 @@ import json
 import numpy as np
 import pytest
 
+import theodolite as td
+from theodolite.reports.layers import number_text
+
 
 @pytest.fixture
 def files(tmp_path):
@@ -111,9 +114,25 @@ def test_a_run_without_any_number_is_no_success(cli, files):
 def test_heat_map_shows_alike_as_full(cli, files):
     lines = cli("similarity", files / "one.npz", "-m", "angular_procrustes").out.splitlines()
     start = next(place for place, line in enumerate(lines) if "fuller = more alike" in line)
-    rows = [line.partition(" ")[2] for line in lines[start + 2 : start + 5]]
+    rows = [line[len("0 layer0 ") :] for line in lines[start + 2 : start + 5]]
+    assert [line.split()[:2] for line in lines[start + 2 : start + 5]] == [[f"{k}", f"layer{k}"] for k in range(3)]
+    values = td.all_pairs(files / "one.npz", measures=["angular_procrustes"]).matrix()
+    assert lines[start + 5] == f"blank {number_text(values.max())} … █ {number_text(0.0)}"
     assert [row[2 * k : 2 * k + 2] for k, row in enumerate(rows)] == ["██"] * 3
     assert rows[0][4:6] != "██"
+
+
+def test_columns_of_a_heat_map_can_be_told_apart(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "one.npz", **{f"block.{2 * k}": rng.standard_normal((30, 3)) for k in range(3)})
+    np.savez(tmp_path / "many.npz", **{f"layer.{2 * k}": rng.standard_normal((30, 3)) for k in range(12)})
+    lines = cli("similarity", tmp_path / "one.npz", tmp_path / "many.npz", "-m", "cka").out.splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("columns: "))
+    assert lines[start].endswith("10 = layer.20, 11 = layer.22")
+    tens, units, first = (line[len("0 block.0 ") :] for line in lines[start + 1 : start + 4])
+    assert [a + b for a, b in zip(tens[20:23:2], units[20:23:2], strict=True)] == ["10", " 1"]
+    assert units.split() == [str(place % 10) for place in range(12)]
+    assert len(first) == 24
 
 
 @pytest.mark.torch
@@ -186,3 +205,68 @@ def test_what_is_wrong_is_said_in_a_line(cli, files, tmp_path, words, code, says
     assert ran.code == code
     assert says in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_run_whose_shown_pairs_have_no_number_is_no_success(cli, files):
+    base = np.load(files / "one.npz")["layer0"]
+    np.savez(files / "alive.npz", one=base, two=base[:, :4])
+    np.savez(files / "flat.npz", one=np.ones((60, 3)), two=np.zeros((60, 2)))
+    ran = cli("similarity", files / "alive.npz", files / "flat.npz", "-m", "cka")
+    assert ran.code == 3, "numbers within the first model are not those that are shown"
+
+
+def test_a_page_that_can_not_be_written_is_refused_before_anything_is_measured(cli, files, monkeypatch):
+    import theodolite.surveys.all_pairs as running
+
+    monkeypatch.setattr(running, "ask", lambda *_: pytest.fail("measured"))
+    for page, says in (("page.pdf", ".html, .md or .json"), ("page", "no format"), ("short.npz/p.html", "written")):
+        given = files / page if "/" in page else page
+        ran = cli("similarity", files / "one.npz", "-m", "cka", "-o", given, "--store", "none.run")
+        assert ran.code == 2, ran.err
+        assert says in ran.err
+    assert not (files / "cwd" / "none.run").exists()
+
+
+def test_a_store_that_can_not_be_made_is_an_error_in_a_line(cli, files, monkeypatch):
+    from pathlib import Path
+
+    def refused(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    for command, measure in (("similarity", "cka"), ("dimension", "two_nn")):
+        ran = cli(command, files / "one.npz", "-m", measure, "--store", "locked.run")
+        assert ran.code == 2
+        assert "locked.run: it can't be written: Permission denied; give another folder" in ran.err
+        assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_interrupt_says_what_is_left(cli, files, monkeypatch, kept):
+    import theodolite.surveys.all_pairs as running
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "_measure", stopped)
+    ran = cli("similarity", files / "one.npz", "-m", "cka", *(("--store", "kept.run") if kept else ()))
+    assert ran.code == 130
+    assert ("run the same command again to go on" if kept else "with --store, the same command would go on") in ran.err
+
+
+def test_measures_of_one_cloud_and_run_folders_point_to_their_commands(cli, files):
+    ran = cli("similarity", files / "one.npz", "-m", "two_nn")
+    assert "two_nn is no measure of two clouds; it measures one cloud: theodolite dimension" in ran.err
+    cli("similarity", files / "one.npz", "-m", "cka", "--store", "kept.run")
+    ran = cli("similarity", "kept.run")
+    assert ran.code == 4
+    assert "theodolite report kept.run" in ran.err
+
+
+def test_what_to_cite_for_pairs_is_no_random_matrix(cli, files):
+    cli("similarity", files / "one.npz", "-m", "cka", "-m", "cka[estimator=biased]", "--null", "--store", "kept.run")
+    ran = cli("cite", "kept.run")
+    assert ran.code == 0
+    assert "Kornblith" in ran.out
+    assert "Dumitriu" not in ran.out
+    assert "chance levels" not in ran.out

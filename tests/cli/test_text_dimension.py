@@ -89,7 +89,7 @@ def test_texts_without_any_dimension_are_no_success(cli, folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
-        (("net", "absent.txt"), 4, "absent.txt: No such file"),
+        (("net", "absent.txt"), 4, "absent.txt: there is no such file"),
         (("absent", "news.txt"), 4, "it is no folder"),
         (("net", "tales.jsonl", "--column", "body"), 4, "no column is named 'body'"),
         (("net", "news.txt", "--length", "60"), 2, "--length is 60, and the longest text has 50 tokens"),

@@ -79,6 +79,7 @@ def test_the_gate(cli, files, condition, code):
     assert ran.code == code
     assert f"{'Violated' if code else 'Not violated'}: {condition}" in ran.out
     assert "it is " in ran.out
+    assert ("±: one standard error." in ran.out) == ("±" in ran.out)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,41 @@ def test_what_can_be_mended_is_said_in_a_line(cli, files, arguments, code, says)
     assert ran.code == code
     assert says in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("condition", "more", "says"),
+    [
+        ("change > 1 or new_to_old.top > 0", (), "unknown name 'new_to_old.top'; did you mean 'new_to_old.top1'"),
+        ("slices.negative_flips.max > 0.1", (), "Add --slices NAME."),
+        ("slices.negative_flips.most > 0.1", ("--slices", "language"), "behind slices.negative_flips, "),
+        ("gain < 0 and new_to_old.precision < 1", ("--model", "nets:build"), "Add --layer NAME."),
+    ],
+)
+def test_names_are_checked_before_anything_runs(cli, files, monkeypatch, condition, more, says):
+    import theodolite.cli.update_check as command
+
+    monkeypatch.setattr(command, "_compared", lambda *_: pytest.fail("it ran"))
+    ran = cli("update-check", "old.npz", "new.npz", "--data", "data.npz", "--fail-if", condition, *more)
+    assert ran.code == 2
+    assert says in ran.err
+    assert "?." not in ran.err
+
+
+def test_a_condition_on_embeddings_that_are_not_there_says_so(cli, files):
+    ran = cli("update-check", "old.npz", "bare.npy", "--data", "data.npz", "--fail-if", "gain < 0")
+    assert ran.code == 2
+    assert "asks for gain, and there are no embeddings" in ran.err
+
+
+def test_every_name_that_has_a_number_may_be_asked_for(cli, files):
+    old, new, labels, embeddings = files
+    flips = update_compatibility(old, new, labels, slices=np.arange(200) % 2).quantities()
+    for name in [*flips, *backward_compatibility(*embeddings, labels).quantities()]:
+        condition = f"{name}.max > 9" if name.startswith("slices.") else f"{name} > 999"
+        given = ("old.npz", "new.npz", "--data", "data.npz", "--slices", "language", "--fail-if", condition)
+        ran = cli("update-check", *given)
+        assert ran.code in {0, 1} or f"no layer has {name}" in ran.err, name
 
 
 @pytest.mark.torch

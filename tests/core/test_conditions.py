@@ -50,8 +50,8 @@ def test_answers(text, holds):
 def test_evidence_says_what_was_seen():
     verdict = Condition("intruders > 0 and relative_change.max > 5 %").judge(VALUES)
     assert verdict.evidence == (
-        "intruders > 0: in 1 of 3 layers, largest 3",
-        "relative_change.max > 0.05: it is 0.04",
+        "intruders > 0 holds: in 1 of 3 layers, largest 3",
+        "relative_change.max > 0.05 doesn't hold: it is 0.04",
     )
 
 
@@ -93,4 +93,9 @@ def test_a_gate_never_stands_open_by_mistake(text, says):
 
 def test_evidence_says_how_many_layers_have_no_number():
     (says,) = Condition("a > 5 %").judge({"a": [0.01, None, None]}).evidence
-    assert says == "a > 0.05: in 0 of 1 layers, largest 0.01; 2 without a number"
+    assert says == "a > 0.05 doesn't hold: in 0 of 1 layers, largest 0.01; 2 without a number"
+
+
+def test_names_are_those_that_are_compared():
+    text = "not (hill[k=20].shift.max > 5 % or b < -1) and b >= 0"
+    assert Condition(text).names == ("hill[k=20].shift.max", "b")

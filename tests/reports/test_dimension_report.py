@@ -104,7 +104,7 @@ def test_the_table_marks_doubts_and_gaps(found):
     assert not rows[0][2].endswith("*")
     told = notes(found)
     assert any(line.startswith("two_nn: no number for 1 cloud. ") for line in told)
-    assert any(line.startswith("two_nn: beside the numbers of 1 cloud. ") for line in told)
+    assert any(line.startswith("two_nn: beside the numbers of large:wide. ") for line in told)
 
 
 def test_an_interval_is_written_from_both_ends():

@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from markupsafe import escape
 
 import theodolite as td
+from theodolite.core import Outcome
 from theodolite.reports import similarity_report
 from theodolite.reports.charts.similarity import cell_rows, embedding_chart, pair_map, tree_chart
 from theodolite.reports.layers import number_text
@@ -101,6 +103,8 @@ def test_a_distance_is_dark_where_it_is_small(found):
     assert tone("cka")["domain"] == [0, 1]
     near, far = tone("angular_procrustes")["range"]
     assert near > far
+    assert tone("angular_procrustes")["domain"] == [0, np.pi / 2]
+    assert tone("angular_procrustes")["clamp"]
 
 
 def test_every_row_and_column_bears_its_name_where_there_is_room(found):
@@ -121,6 +125,53 @@ def test_points_are_those_of_the_embedding_and_models_are_joined(found):
     np.testing.assert_allclose(drawn, made.embedding.coordinates, atol=1e-6)
     assert spec["layer"][0]["mark"]["type"] == "line"
     assert spec["layer"][0]["encoding"]["detail"]["field"] == "model"
+
+
+def test_points_on_each_other_share_a_label(found):
+    made = arranged(found).embedding
+    place = np.array([[0, 0], [1e-4, 0], [1, 1], [0, -1e-4], [0, 1], [0, 1]], dtype=float)
+    spec = embedding_chart(found, replace(made, coordinates=place)).to_dict()
+    rows = spec["data"]["values"] if "values" in spec.get("data", {}) else next(iter(spec["datasets"].values()))
+    assert [row["label"] for row in rows] == ["block.0, block.1", "", "block.2", "", "block.1, block.2", ""]
+    assert [row["layer"] for row in rows] == [f"block.{place}" for place in (0, 1, 2, 0, 1, 2)]
+
+
+def test_words_count_what_is_shown(found):
+    shown = shown_of(found)
+    told = json.loads(similarity_report(found, format="json"))
+    assert told["sentences"] == shown.explain().splitlines() != found.explain().splitlines()
+    assert "12 pairs over 80 rows" in similarity_report(found)
+    assert "12 pairs over 80 rows" in similarity_report(found, format="md")
+
+
+def test_an_order_that_is_none_says_so():
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((60, 4))
+    one = {f"l{k}": base + 0.1 * rng.standard_normal((60, 4)) for k in range(3)}
+    other = {"near": base} | {f"far{k}": rng.standard_normal((60, 4)) for k in range(3)}
+    told = shown_of(td.all_pairs({"a": one, "b": other}, measures=["cka"])).explain()
+    assert "3 of 3 on one path in the order of depth, but all with near, 1 mutual" in told
+    third = {"near": base, "next": one["l2"]}
+    told = shown_of(td.all_pairs({"a": one, "b": third}, measures=["cka"])).explain()
+    assert "3 of 3 on one path in the order of depth, with 2 different partners" in told
+    told = shown_of(td.all_pairs({"a": {"l2": one["l2"]}, "b": third}, measures=["cka"])).explain()
+    assert "1 of 1 on one path in the order of depth, 1 mutual" in told
+
+
+def test_refusals_name_their_clouds():
+    rows = np.random.default_rng(0).standard_normal((40, 3))
+    dead, broken = np.ones((40, 3)), np.where(np.arange(120).reshape(40, 3) == 7, np.nan, rows)
+    found = td.all_pairs({"net": {"a": rows, "dead": dead, "b": rows**2}}, measures=["cka"])
+    assert ["(net:dead)" in why for _, why, _ in found.refusals] == [True]
+    found = td.all_pairs({"net": {"a": rows, "broken": broken, "b": rows**2}}, measures=["cka"])
+    assert ["(1 of 40 rows; net:broken)" in why for _, why, _ in found.refusals] == [True]
+    both = {"a": {"a": rows, "dead": dead}, "b": {"b": rows, "dead": dead}}
+    ((_, why, count),) = shown_of(td.all_pairs(both, measures=["mutual_knn"])).refusals
+    assert count == 3
+    assert "(a:dead, b:dead)" in why or "(b:dead, a:dead)" in why
+    assert why.endswith(Outcome.CONSTANT_CLOUD.remedy)
+    found = td.dimensions({"net": {"a": rows, "broken": broken}}, ["two_nn"])
+    assert ["(1 of 40 rows; net:broken)" in why for _, why, _ in found.refusals] == [True]
 
 
 def test_the_tree_has_a_bracket_for_each_merge():
@@ -197,3 +248,17 @@ def test_what_has_no_distances_says_so():
     found = td.all_pairs(dead, measures=["cka"])
     assert arranged(found).embedding is None
     assert "no number for 3 pairs" in similarity_report(found)
+
+
+def test_words_of_the_measures_hold_no_markup():
+    from theodolite.catalogue import measures
+    from theodolite.reports.similarity import _section
+
+    formulas = 0
+    for name, measure in measures().items():
+        for heading in ("Reads as", "Misleads when"):
+            told = _section(measure.__doc__, heading)
+            formulas += ":math:" in (measure.__doc__ or "").partition(heading)[2]
+            assert not {"\\", "`"} & set(told), f"{name}, {heading}: {told}"
+    assert formulas
+    assert _section("Reads as\n--------\nAbove :math:`2 \\log_{10} n`.", "Reads as") == "Above 2 log₁₀ n."

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from theodolite.reports.charts.texts import (
     repetition_chart,
     text_rows,
 )
-from theodolite.reports.texts import comparison_table, genre_table, notes
+from theodolite.reports.texts import comparison_table, genre_table, notes, table_key
 from theodolite.study import TextDimensions, TextEstimate, TextReading, TextSettings
 from theodolite.study.texts.result import QUANTITIES
 
@@ -128,9 +129,32 @@ def test_the_tables(genres):
     assert rows[1][0] == "  p"
     assert [line.partition(".")[0] for line in notes(genres)] == [
         "every number: no number for 1 text",
-        "two_nn: beside the numbers of 24 texts",
-        "mle: beside the numbers of 24 texts",
+        "two_nn, mle: beside the numbers of 24 texts",
     ]
+
+
+def test_the_key_and_the_legend_name_only_what_there_is(genres):
+    bare = {name: TextEstimate(None, outcome="SHORT_TEXT") for name in QUANTITIES}
+    assert "in brackets" in table_key(genres)
+    texts = [
+        replace(text, estimates={n: replace(one, spread=None) for n, one in text.estimates.items()})
+        for text in genres.texts
+    ]
+    texts.append(replace(texts[0], genre="empty", estimates=bare))
+    found = replace(genres, texts=tuple(texts), genres=(*genres.genres, "empty"))
+    assert "in brackets" not in table_key(found)
+    assert "In brackets" not in (page := text_dimension_report(found))
+    assert "Mean over texts ± its standard error.</p>" in page
+    legend = repetition_chart(found).to_dict()["encoding"]["color"]["legend"]
+    assert legend["values"] == [*genres.genres]
+    one = replace(genres, settings=replace(genres.settings, reruns=1, repeats=1))
+    assert ", 1 repeat, 1 rerun, " in text_dimension_report(one, format="md")
+
+
+def test_no_point_lies_on_the_end_of_an_axis(genres):
+    for layer in distribution_chart(genres, "ph_dimension").to_dict()["layer"]:
+        assert layer["encoding"]["x"]["scale"]["padding"] > 0
+        assert layer["encoding"]["x"]["axis"]["labelFlush"] is False
 
 
 def test_markdown_and_json_say_the_same(genres):

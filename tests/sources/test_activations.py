@@ -372,3 +372,17 @@ def test_a_transformer_of_transformers(torch, how):
         each = [state[kept] for state, kept in zip(states.double(), mask, strict=True)]
         wanted = torch.stack([rows.mean(0) if how == "mean" else rows[-1] for rows in each])
         np.testing.assert_allclose(found[name].rows, wanted.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_layer_that_is_not_there_among_many_names_a_few(torch):
+    from theodolite.sources.activation_layers import chosen_layers
+
+    def block():
+        return torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+
+    model = torch.nn.Sequential(*(block() for _ in range(20)))
+    with pytest.raises(ParameterError, match=r"fits no layer of the model; it has 61, such as 0, 1, 2") as caught:
+        chosen_layers(model, "nope")
+    assert len(str(caught.value)) < 200
+    with pytest.raises(ParameterError, match=r"choose from: 0, 0\.0, 0\.1, 1, "):
+        chosen_layers(model[:3], "nope")

@@ -60,9 +60,15 @@ def test_every_form(folder, name, key, expected):
         ("empty.txt", None, CheckpointError, "holds no labels"),
         ("bytes.txt", None, CheckpointError, "no text in UTF-8"),
         ("absent.npy", None, CheckpointError, "absent.npy"),
-        ("absent.txt", None, CheckpointError, "No such file"),
+        ("absent.txt", None, CheckpointError, "there is no such file"),
     ],
 )
 def test_what_is_none(folder, name, key, error, why):
     with pytest.raises(error, match=why):
         load_labels(folder / name, key)
+
+
+@pytest.mark.parametrize("name", ["y.txt", "y.csv", "y.npy"])
+def test_a_file_that_is_not_there_is_called_so_whatever_its_kind(tmp_path, name):
+    with pytest.raises(CheckpointError, match="there is no such file"):
+        load_labels(tmp_path / name)

@@ -7,8 +7,9 @@ import pytest
 
 import theodolite as td
 from theodolite.core import ParameterError
+from theodolite.reports.dimension import profile_table
 from theodolite.study import DimensionProfile, dimensions, dimensions_of
-from theodolite.surveys import Survey
+from theodolite.surveys import RunFolderError, Survey
 
 MEASURES = ["two_nn", "mle[k=8]", "mle[k=16]", "decimation"]
 
@@ -83,12 +84,25 @@ def test_doubts_are_counted():
     assert ("two_nn", 2) in [(name, count) for name, why, count in shown.doubts if "points" in why]
 
 
+def test_a_doubt_names_its_clouds_and_casts_its_shadow_on_what_stands_for_the_measure():
+    rng = np.random.default_rng(0)
+    noisy = rng.random((1500, 2)) @ rng.standard_normal((2, 8)) + 0.03 * rng.standard_normal((1500, 8))
+    shown = dimensions({"a": noisy, "b": rng.random((1500, 2))}, measures=["gride"])
+    beside = {(row.target, row.field) for row in shown.readings.rows if row.outcome and row.value is not None}
+    assert beside == {("arrays:a", "plateau")}
+    assert [(name, clouds) for name, _, clouds in shown.doubtful] == [("gride.plateau", ("a",))]
+    assert [shown.in_doubt(cloud, "gride") for cloud in shown.names] == [True, False]
+    assert shown.in_doubt("a", "gride.plateau")
+    _, rows = profile_table(shown)
+    assert [row[-1][-1:] == "*" for row in rows] == [True, False]
+
+
 def test_words_name_the_least_and_the_most(found):
     first, *told = found.explain().splitlines()
-    assert first == "4 clouds of 30 to 240 rows."
-    value = found.values("two_nn")
-    assert told[0].startswith(f"two_nn: from {value[0]:.3g} (standard error ")
-    assert told[0].endswith(" (block.3).")
+    assert first == "4 clouds of 30 to 240 rows; ± and brackets: the 95 % interval."
+    ends = [found.values("two_nn", column)[:2] for column in ("value", "high")]
+    (least, most), (above, over) = ends[0], ends[1] - ends[0]
+    assert told[0] == f"two_nn: from {least:.3g} ± {above:.2g} (block.1) to {most:.3g} ± {over:.2g} (block.3)."
     assert sum("no number for 1 cloud." in line for line in told) == 4
     alone = dimensions({"one": np.random.default_rng(0).random((50, 2))}, measures=["two_nn"]).explain()
     assert " to " not in alone
@@ -122,19 +136,20 @@ def test_a_run_is_taken_up_again(layers, tmp_path):
     assert narrow.quantity().name == "two_nn.dimension"
 
 
-def test_pairs_in_the_same_folder_are_left_apart(layers, tmp_path):
+def test_pairs_are_left_apart(layers, tmp_path):
     live = {name: points for name, points in layers.items() if name != "dead"}
-    pairs = td.all_pairs({"net": live}, measures=["cka"], store=tmp_path / "run")
-    td.dimensions({"net": live}, measures=["two_nn"], store=tmp_path / "run")
-    assert list(dimensions_of(td.read_run(tmp_path / "run")).profile) == ["two_nn"]
-    again = td.all_pairs({"net": live}, measures=["cka"], store=tmp_path / "run")
-    np.testing.assert_array_equal(again.matrix(), pairs.matrix())
+    td.all_pairs({"net": live}, measures=["cka"], store=tmp_path / "pairs")
+    td.dimensions({"net": live}, measures=["two_nn"], store=tmp_path / "clouds")
+    both = td.read_run(tmp_path / "pairs") + td.read_run(tmp_path / "clouds")
+    assert list(dimensions_of(both).profile) == ["two_nn"]
+    with pytest.raises(RunFolderError, match="pairs of clouds"):
+        td.dimensions({"net": live}, measures=["two_nn"], store=tmp_path / "pairs")
 
 
 def test_several_models_and_a_seed(layers):
     shown = dimensions({"one": layers, "two": layers}, measures=Survey.of(["two_nn"], seed=4, layers="block.1"))
     assert shown.names == ("one:block.1", "two:block.1")
-    assert shown.explain().startswith("2 clouds of 2 models of 240 rows.")
+    assert shown.explain().startswith("2 clouds of 2 models of 240 rows; ")
     assert {row.seed for row in shown.readings} == {4}
 
 
@@ -182,10 +197,14 @@ def test_labels_stand_beside_every_cloud(classed):
             float(td.dimension.label_sharpness(points, labels).sharpness), rel=1e-9
         )
         assert found.reading(name, "coding_rate.reduction").value > 0
-    assert any(line.startswith("coding_rate.reduction: from ") for line in found.explain().splitlines())
+    assert any(line.startswith("coding_rate.reduction: ") for line in found.explain().splitlines())
     without = dimensions(clouds, ["two_nn", "coding_rate"])
     assert without.reading("a", "coding_rate.reduction").outcome == "NEEDS_LABELS"
     assert "coding_rate.rate:" not in without.explain()
+    assert without.by_labels == ()
+    some = dimensions(clouds, ["class_separability"])
+    assert some.by_labels == ("class_separability.entropy", "class_separability.clusters")
+    assert "class_separability.clusters: " in some.explain()
     np.testing.assert_array_equal(without.values("two_nn"), found.values("two_nn"))
 
 

@@ -296,7 +296,7 @@ def test_bad_files(tmp_path, name, held, why):
     (tmp_path / name).write_bytes(held)
     with pytest.raises(CheckpointError, match=why):
         read_texts(tmp_path / name)
-    with pytest.raises(CheckpointError, match="No such file"):
+    with pytest.raises(CheckpointError, match="there is no such file"):
         read_texts(tmp_path / "absent.txt")
 
 
@@ -343,3 +343,29 @@ def test_values_by_genre():
         found.values("mie")
     with pytest.raises(ParameterError, match="genre is 'c'"):
         found.values("mle", "c")
+
+
+@pytest.mark.torch
+def test_through_all_minilm(torch, transformers, minilm):
+    """The trained network, on words of its own vocabulary; which word has which vector is nothing to a dimension."""
+    tokenizers = pytest.importorskip("tokenizers", reason="needs transformers")
+    model = transformers.AutoModel.from_pretrained(minilm)
+    ids = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102}
+    ids |= {word: 2000 + 97 * n for n, word in enumerate(WORDS)}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, "[UNK]"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 101), ("[SEP]", 102)]
+    )
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]", pad_token="[PAD]")
+    texts = [text(seed, 50 + seed) for seed in range(3)]
+    found = td.text_dimension(model, tokenizer, texts, batch_size=2, **{**FEW, "length": 50})
+    assert found.layer == "encoder.layer.2"
+    for reading, one in zip(found.texts, texts, strict=True):
+        given = torch.tensor([[101, *(ids[word] for word in one.split()[:50]), 102]])
+        with torch.no_grad():
+            rows = model.eval()(given, output_hidden_states=True).hidden_states[3][0, 1:-1].numpy()
+        assert rows.shape == (50, 384)
+        expected = {"two_nn": td.dimension.two_nn(rows), "mle": td.dimension.mle(rows, k=6)}
+        for name, direct in expected.items():
+            assert reading.estimates[name].value == pytest.approx(float(direct.dimension), rel=1e-3), name

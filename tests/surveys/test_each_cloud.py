@@ -243,7 +243,7 @@ def test_clouds_of_which_only_moments_are_known_have_outcomes(clouds):
 @pytest.mark.parametrize(
     ("measures", "says"),
     [
-        (["cka"], "cka is no measure of one cloud; td.all_pairs compares two"),
+        (["cka"], "cka is no measure of one cloud; theodolite similarity and td.all_pairs compare"),
         (["stable_rank"], "stable_rank is no measure of one cloud"),
         (["barycentre"], "barycentre is no measure of one cloud"),
         (["label_sharpness"], "label_sharpness needs labels beside the cloud; give one for each row: labels="),

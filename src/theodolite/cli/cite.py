@@ -17,7 +17,12 @@ _TITLE = "theodolite: an instrument that measures trained neural networks"
 
 
 def cite(
-    *runs: Annotated[str, Parameter(name="RUN", required=True, help="Run folders, as theodolite survey makes them.")],
+    *runs: Annotated[
+        str,
+        Parameter(
+            name="RUN", required=True, help="Run folders, as theodolite survey, similarity and dimension make them."
+        ),
+    ],
     bibtex: Annotated[bool, Parameter(help="As BibTeX.")] = False,
 ) -> int:
     """Say what to cite for a run.

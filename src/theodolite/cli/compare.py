@@ -145,13 +145,14 @@ def compare(
         If they can't be compared, or the page can't be written.
     """
     from theodolite.cli.display import progress_bar, say_path, stderr, stdout
-    from theodolite.cli.report import format_of, writing
+    from theodolite.cli.report import check_page, format_of, writing
     from theodolite.core import ParameterError
     from theodolite.core.conditions import Condition
     from theodolite.reports import comparison_report
     from theodolite.study import compare as compared
 
     check_jobs(how.jobs)
+    check_page(out.output)
     try:
         gate = None if out.fail_if is None else Condition(out.fail_if)
         with reading_input(), progress_bar() as progress:

@@ -143,7 +143,7 @@ def corpus(
     """
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
     from theodolite.cli.exits import CommandError, Exit
-    from theodolite.cli.report import format_of, writing
+    from theodolite.cli.report import check_page, format_of, writing
     from theodolite.core import ParameterError
     from theodolite.reports import corpus_report
     from theodolite.study import corpus as study
@@ -152,6 +152,7 @@ def corpus(
         raise CommandError("--higher-is-better and --lower-is-better exclude each other.", "Give one of them.")
     if what.baseline and what.no_baselines:
         raise CommandError("--baseline and --no-baselines exclude each other.", "Give one of them.")
+    check_page(output)
     direction = True if what.higher_is_better else False if what.lower_is_better else None
     try:
         found = study(

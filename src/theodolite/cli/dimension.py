@@ -165,12 +165,13 @@ def dimension(
         If they can't be read or measured.
     """
     from theodolite.cli.display import machine_lines, progress_bar, say_path, stderr, stdout
-    from theodolite.cli.exits import by_option, check_jobs, ending, reading_input, sentence
-    from theodolite.cli.report import format_of, writing
+    from theodolite.cli.exits import by_option, check_jobs, ending, kept, reading_input, sentence
+    from theodolite.cli.report import check_page, format_of, writing
     from theodolite.reports import dimension_report
     from theodolite.surveys import RunFolderError, RunLocked
 
     check_jobs(out.jobs)
+    check_page(out.output)
     try:
         with reading_input(), progress_bar() as progress:
             found = _measured(paths, what, how, out, progress)
@@ -179,8 +180,7 @@ def dimension(
     except (ValueError, TypeError) as error:
         raise CommandError(sentence(by_option(str(error), _OPTIONS)), "See theodolite dimension --help") from error
     except KeyboardInterrupt:
-        remedy = "" if out.store is None else "What was measured is kept: run the same command again to go on."
-        raise CommandError("Stopped.", remedy, Exit.INTERRUPTED) from None
+        raise CommandError("Stopped.", kept(out.store), Exit.INTERRUPTED) from None
     where = stderr() if out.json else stdout()
     if out.json:
         machine_lines([dimension_report(found, format="json").rstrip("\n")])
@@ -243,8 +243,8 @@ def _recorded(path: str, data: Path, named: str, what: What, progress: Callable[
 def _show(where: Console, found: DimensionProfile) -> None:
     from rich.text import Text
 
-    from theodolite.cli.display import count, table
-    from theodolite.reports.dimension import profile_table
+    from theodolite.cli.display import table
+    from theodolite.reports.dimension import profile_table, whose
 
     where.print(Text(", ".join(found.models), style="bold"))
     head, rows = profile_table(found)
@@ -255,12 +255,10 @@ def _show(where: Console, found: DimensionProfile) -> None:
     if len(rows) > _MOST_ROWS:
         where.print(f"and {len(rows) - _MOST_ROWS} more (-o PAGE.html or --json has them all)", style="dim")
     told = [cell for row in rows[:_MOST_ROWS] for cell in row[2:]]
-    said = ["± and brackets: the 95 % interval"] if any("±" in cell or "[" in cell for cell in told) else []
-    said += ["* a doubt, told below"] if any(cell.endswith("*") for cell in told) else []
-    if said:
-        where.print("; ".join(said), style="dim")
+    if any(cell.endswith("*") for cell in told):
+        where.print("* a doubt, told below", style="dim")
     where.print()
     for sentence in found.explain().splitlines():
         where.print(sentence, soft_wrap=True)
-    for name, why, count_of in found.doubts:
-        where.print(f"* {name}, {count(count_of, 'cloud')}: {why}", soft_wrap=True, style="dim")
+    for name, why, clouds in found.doubtful:
+        where.print(Text(f"* {name}, {whose(clouds)}: {why}"), soft_wrap=True, style="dim")

@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from theodolite.cli.formula import plain
-
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -91,6 +89,8 @@ def readable(text: str) -> Text:
         Text that wraps at the width of the terminal; indented lines keep their places.
     """
     from rich.text import Text
+
+    from theodolite.core.formula import plain
 
     shown = Text()
     displayed = re.compile(r"^\.\. math::\s*(.+(?:\n +\S.*)*)$", re.MULTILINE)  # perhaps of several lines

@@ -139,7 +139,7 @@ class Works(Network):
 
 @contextmanager
 def _as_a_line() -> Iterator[None]:
-    from theodolite.cli.exits import CommandError, by_option
+    from theodolite.cli.exits import CommandError, by_option, sentence
     from theodolite.core import ParameterError
     from theodolite.generalization import LogitsError
 
@@ -148,4 +148,4 @@ def _as_a_line() -> Iterator[None]:
     except (ParameterError, LogitsError) as error:
         text = by_option(str(error), NETWORK_OPTIONS)
         needs = "Install torch with: pip install 'theodolite[torch]'" if "named 'torch'" in text else ""
-        raise CommandError(f"{text}.", needs or "See theodolite smooth --help") from error
+        raise CommandError(sentence(text), needs or "See theodolite smooth --help") from error

@@ -137,6 +137,29 @@ def ending(rows: Iterable[ReadingRow]) -> Exit:
     return Exit.SOME_FAILED if failed or nothing else Exit.OK
 
 
+def kept(store: object) -> str:
+    """Say what is left of a run that the user stopped.
+
+    Parameters
+    ----------
+    store : Path or None
+        The run folder, where one was given.
+
+    Returns
+    -------
+    str
+        A remedy.
+
+    Examples
+    --------
+    >>> kept(None)
+    'Nothing is kept: with --store, the same command would go on.'
+    """
+    if store is None:
+        return "Nothing is kept: with --store, the same command would go on."
+    return "What was measured is kept: run the same command again to go on."
+
+
 def check_jobs(jobs: int) -> None:
     """Refuse a number of jobs that there can't be.
 

@@ -179,7 +179,7 @@ def _range(promise: Field) -> str:
 
 
 def _moves(promise: Field) -> str:
-    from theodolite.cli.formula import plain
+    from theodolite.core.formula import plain
 
     said = []
     if promise.invariant_to:

@@ -206,6 +206,7 @@ def record(
 def _checked(what: What, how: How) -> Path:
     """Refuse, before hours of work and not after, what can't end well."""
     from theodolite.cli.exits import CommandError
+    from theodolite.cli.report import check_place
 
     if what.model is None:
         remedy = "Name a function of yours that takes nothing and gives the torch module."
@@ -219,6 +220,7 @@ def _checked(what: What, how: How) -> Path:
     above = next(folder for folder in how.output.absolute().parents if folder.exists())
     if not above.is_dir():
         raise CommandError(f"{above.name} is a file, and {how.output} would lie in it.", "Choose another -o.")
+    check_place(how.output)
     return how.output
 
 
@@ -249,21 +251,24 @@ def _moved(model: Any, device: str) -> Any:
 @contextmanager
 def _mendable(target: Path) -> Iterator[None]:
     """Turn what the user can mend into a line and its remedy."""
-    from theodolite.cli.exits import CommandError, Exit
+    from theodolite.cli.exits import CommandError, Exit, sentence
+    from theodolite.files import UNFINISHED
 
     try:
         yield
     except KeyboardInterrupt:
         raise CommandError("Stopped. Nothing was written.", "", Exit.INTERRUPTED) from None
     except OSError as error:
-        problem = f"{error.filename or target} can't be written: {error.strerror or error}."
+        # What is written lies beside its place until it is whole, under a name that says nothing to anybody.
+        named = error.filename is not None and not Path(str(error.filename)).name.startswith(UNFINISHED)
+        problem = f"{error.filename if named else target} can't be written: {error.strerror or error}."
         raise CommandError(problem, "Free some space or choose another -o; nothing was written.") from error
     except (ValueError, TypeError) as error:
-        text = str(error)
+        text = str(error).replace("; moments=True", "; add --moments")
         if text.startswith("factory"):
             text = text.replace("factory", "--model", 1)
         remedy = "What belongs together: theodolite record --help. The tensors: theodolite inspect MODEL"
-        raise CommandError(f"{text.removesuffix('.')}.", remedy) from error
+        raise CommandError(sentence(text), remedy) from error
 
 
 def _show(features: Features, target: Path, *, moments: bool) -> None:

@@ -145,9 +145,61 @@ def format_of(path: Path) -> Format:
     Returns
     -------
     str
-        ``"html"`` where the ending says nothing.
+        ``"html"`` for standard output.
+
+    Raises
+    ------
+    CommandError
+        If the ending says nothing.
     """
-    return _BY_SUFFIX.get(path.suffix.lower(), "html")
+    from theodolite.cli.exits import CommandError
+
+    if str(path) == "-":
+        return "html"
+    if path.suffix.lower() not in _BY_SUFFIX:
+        raise CommandError(f"-o {path}: the ending says no format.", "End it in .html, .md or .json.")
+    return _BY_SUFFIX[path.suffix.lower()]
+
+
+def check_page(path: Path | None) -> None:
+    """Refuse, before anything is measured, a page that can't be written.
+
+    Parameters
+    ----------
+    path : Path or None
+        Where it is to go, if there is to be one.
+
+    Raises
+    ------
+    CommandError
+        If its ending says no format, or nothing can be written there.
+    """  # noqa: DOC502 - raised by what is called
+    if path is not None:
+        format_of(path)
+        check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a file where nothing can be written; nothing is left there.
+
+    Parameters
+    ----------
+    path : Path
+        The file; folders on the way to it may be missing.
+
+    Raises
+    ------
+    IsADirectoryError
+        If it is a folder; a `CommandError` says so.
+    """
+    import errno
+    import tempfile
+
+    with writing(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        tempfile.TemporaryFile(dir=above).close()
 
 
 def read_runs(runs: Sequence[str]) -> Readings:

@@ -16,6 +16,7 @@ from theodolite.cli.options import JSON, STORE, at_once, page
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from theodolite.core import ReadingRow
     from theodolite.core.progress import Progress
     from theodolite.study import AllPairs, BestMatch
     from theodolite.study.similarities.quantities import Quantity
@@ -175,12 +176,13 @@ def similarity(
         If they can't be read or compared.
     """
     from theodolite.cli.display import machine_lines, progress_bar, say_path, stderr, stdout
-    from theodolite.cli.exits import check_jobs, ending, reading_input, sentence
-    from theodolite.cli.report import format_of, writing
+    from theodolite.cli.exits import check_jobs, ending, kept, reading_input, sentence
+    from theodolite.cli.report import check_page, format_of, writing
     from theodolite.reports import similarity_report
     from theodolite.surveys import RunFolderError, RunLocked
 
     check_jobs(out.jobs)
+    check_page(out.output)
     try:
         with reading_input(), progress_bar() as progress:
             found, warning = _compared(paths, what, how, out, progress)
@@ -189,8 +191,7 @@ def similarity(
     except (ValueError, TypeError) as error:
         raise CommandError(sentence(str(error)), "See theodolite similarity --help") from error
     except KeyboardInterrupt:
-        remedy = "" if out.store is None else "What was measured is kept: run the same command again to go on."
-        raise CommandError("Stopped.", remedy, Exit.INTERRUPTED) from None
+        raise CommandError("Stopped.", kept(out.store), Exit.INTERRUPTED) from None
     where = stderr() if out.json else stdout()
     if warning:
         where.print(warning, soft_wrap=True)
@@ -204,7 +205,7 @@ def similarity(
         say_path(where, "Report", out.output)
     if out.store is not None:
         say_path(where, "Run", out.store)
-    return ending(found.readings.rows)
+    return ending(_shown_rows(found))
 
 
 def _compared(paths: Sequence[str], what: What, how: How, out: Out, progress: Any) -> tuple[AllPairs, str]:
@@ -299,6 +300,16 @@ def _show(where: Console, found: AllPairs) -> None:
         where.print(f"and {len(shown.names) - _MOST_ROWS} more (-o PAGE.html or --json has them all)", style="dim")
 
 
+def _shown_rows(found: AllPairs) -> list[ReadingRow]:
+    """Choose the readings that say how it ended: of the pairs that are shown, and wherever something failed."""
+    from theodolite.reports.similarity import shown_of
+
+    shown = shown_of(found)
+    ends = {(row, column) for row in shown.rows for column in shown.columns}
+    ends |= {(column, row) for row, column in ends}
+    return [row for row in found.readings.rows if row.status == "failed" or (row.target, row.against) in ends]
+
+
 def _lacks_chance(shown: AllPairs, quantity: Quantity) -> bool:
     """Say whether there are numbers to be read against chance and no chance level."""
     import numpy as np
@@ -326,6 +337,8 @@ def _heat_map(where: Console, shown: AllPairs) -> None:
     import numpy as np
     from rich.text import Text
 
+    from theodolite.reports.layers import number_text
+
     quantity = shown.quantities[0]
     values = shown.matrix(quantity.name)
     if not quantity.kind or max(values.shape) > _MOST_CELLS or not np.isfinite(values).any():
@@ -333,8 +346,8 @@ def _heat_map(where: Console, shown: AllPairs) -> None:
     alike = -values if quantity.kind == "distance" else values
     low, high = float(np.nanmin(alike)), float(np.nanmax(alike))
     path = () if shown.square else shown.best_match(quantity.name).path
-    width = max(len(name) for name in shown.names)
-    width = min(width, 32)
+    width = min(max(len(name) for name in shown.names), 32)
+    digits = len(str(len(shown.names) - 1))
     where.print()
     where.print(
         Text(
@@ -344,15 +357,26 @@ def _heat_map(where: Console, shown: AllPairs) -> None:
         ),
         soft_wrap=True,
     )
-    where.print(
-        Text(" " * (width + 1) + "".join(f"{place:<2}"[-2:] for place in range(len(shown.against))), style="dim")
-    )
+    if not shown.square:
+        columns = ", ".join(f"{place} = {name}" for place, name in enumerate(shown.against))
+        where.print(Text(f"columns: {columns}", style="dim"), soft_wrap=True)
+    for head in _places(len(shown.against)):
+        where.print(Text(" " * (digits + width + 2) + head, style="dim"), no_wrap=True, crop=True)
     for place, (name, line) in enumerate(zip(shown.names, alike, strict=True)):
-        text = Text(f"{name[-width:]:>{width}} ")
+        text = Text(f"{place:>{digits}} {name[-width:]:>{width}} ")
         for column, number in enumerate(line):
             on_path = bool(path) and path[place] == column
             text.append(_block(number, low, high, on_path=on_path), style="bold" if on_path else "")
         where.print(text, no_wrap=True, crop=True)
+    least, most = (number_text(abs(end) if quantity.kind == "distance" else end) for end in (low, high))
+    where.print(Text(f"█ {most}" if high <= low else f"blank {least} … █ {most}", style="dim"))
+
+
+def _places(count: int) -> list[str]:
+    """Write the places of columns of two signs each: tens above units, where there are tens."""
+    tens = "".join(f"{place // 10 if place % 10 == 0 and place else '':<2}" for place in range(count))
+    units = "".join(f"{place % 10:<2}" for place in range(count))
+    return [tens, units] if count > 10 else [units]
 
 
 def _block(number: float, low: float, high: float, *, on_path: bool) -> str:

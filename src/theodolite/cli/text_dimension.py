@@ -162,10 +162,11 @@ def text_dimension(
     """
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
     from theodolite.cli.exits import by_option, reading_input, sentence
-    from theodolite.cli.report import format_of, writing
+    from theodolite.cli.report import check_page, format_of, writing
     from theodolite.reports import text_dimension_report
     from theodolite.study.texts.estimates import DIMENSIONS
 
+    check_page(out.output)
     try:
         with reading_input():
             found = _measured(model, files, what, how)
@@ -209,7 +210,7 @@ def _show(where: Console, name: str, found: TextDimensions) -> None:
     from rich.text import Text
 
     from theodolite.cli.display import table
-    from theodolite.reports.texts import comparison_table, genre_table, notes
+    from theodolite.reports.texts import comparison_table, genre_table, notes, table_key
 
     where.print(Text(f"{name}, {found.layer}", style="bold"))
     head, rows = genre_table(found)
@@ -217,7 +218,7 @@ def _show(where: Console, name: str, found: TextDimensions) -> None:
     for first, *cells in rows:
         made.add_row(Text(first), *cells)
     where.print(made)
-    where.print("mean over texts ± its standard error; in brackets what reruns change in one text", style="dim")
+    where.print(table_key(found), style="dim")
     head, rows = comparison_table(found)
     if rows:
         made = table(*head, right=head[1:], wrap=head[:1])

@@ -123,12 +123,13 @@ def track(
         If they are no checkpoints of one model, or can't be read.
     """
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
-    from theodolite.cli.report import format_of, writing
+    from theodolite.cli.report import check_page, format_of, writing
     from theodolite.core import ParameterError
     from theodolite.reports import track_report
     from theodolite.surveys import RunFolderError, RunLocked
 
     check_jobs(how.jobs)
+    check_page(out.output)
     steps = _steps(how.steps)
     try:
         with reading_input():

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from theodolite.cli.exits import CommandError, Exit, by_option
+from theodolite.cli.exits import CommandError, Exit, by_option, sentence
 from theodolite.cli.options import JSON
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from theodolite.core import Estimate
+    from theodolite.core.conditions import Condition
     from theodolite.updates import BackwardCompatibility, FlipCounts, UpdateCompatibility
 
 USAGE = "theodolite update-check OLD NEW --data FILE [OPTIONS]"
@@ -146,7 +147,10 @@ def update_check(
         raise CommandError("There are no labels: give --data FILE.", "It holds an array named targets.")
     with _mendable(), reading_input():
         gate = None if out.fail_if is None else Condition(out.fail_if)
+        asked = () if gate is None else _checked(gate, what)
         flips, found = _compared(old, new, what)
+        if asked and found is None:
+            raise CommandError(f"--fail-if asks for {asked[0]}, and there are no embeddings.", _embedded(what))
     where = stderr() if out.json else stdout()
     if out.json:
         both = {"flips": flips.to_dict(), "retrieval": None if found is None else found.to_dict()}
@@ -161,6 +165,37 @@ def update_check(
     for says in verdict.evidence:
         where.print(f"  {says}", soft_wrap=True)
     return Exit.GATE if verdict.holds else Exit.OK
+
+
+def _checked(gate: Condition, what: What) -> tuple[str, ...]:
+    """Refuse, before anything runs, names that will have no number; give those that embeddings are needed for."""
+    from theodolite.core import ParameterError, closest
+    from theodolite.core.conditions import AGGREGATES
+    from theodolite.updates.flips import NUMBERS, SHARES
+    from theodolite.updates.retrieval import NAMES
+
+    flips = (*SHARES, *NUMBERS, "count")
+    slices = [f"slices.{name}" for name in flips]
+    needy = []
+    for name in gate.names:
+        whole, _, aggregate = name.rpartition(".")
+        if name in NAMES:
+            needy.append(name)
+        elif name in slices or (whole in slices and aggregate in AGGREGATES):
+            if what.slices is None:
+                raise CommandError(f"--fail-if asks for {name}, and there are no slices.", "Add --slices NAME.")
+        elif whole in slices:
+            raise ParameterError(f"condition: {name!r} means nothing; behind {whole}, {closest(aggregate, AGGREGATES)}")
+        elif name not in flips:
+            known = [*flips, *(slices if what.slices is not None else ()), *NAMES]
+            raise ParameterError(f"condition: unknown name {name!r}; {closest(name, known)}")
+    if needy and what.model is not None and what.layer is None:
+        raise CommandError(f"--fail-if asks for {needy[0]}, and there are no embeddings.", _embedded(what))
+    return tuple(needy)
+
+
+def _embedded(what: What) -> str:
+    return "Add --layer NAME." if what.model is not None else "Both files need an array named embeddings."
 
 
 def _compared(old: str, new: str, what: What) -> tuple[UpdateCompatibility, BackwardCompatibility | None]:
@@ -211,7 +246,7 @@ def _mendable() -> Iterator[None]:
     except Refusal as refusal:
         raise CommandError(f"{refusal.outcome.cause} ({refusal.detail})", refusal.outcome.remedy) from refusal
     except (ParameterError, LogitsError) as error:
-        raise CommandError(f"{by_option(str(error), _OPTIONS)}.", "See theodolite update-check --help") from error
+        raise CommandError(sentence(by_option(str(error), _OPTIONS)), "See theodolite update-check --help") from error
 
 
 def _show(where: Console, flips: UpdateCompatibility, found: BackwardCompatibility | None) -> None:
@@ -229,7 +264,7 @@ def _show(where: Console, flips: UpdateCompatibility, found: BackwardCompatibili
     where.print(shown)
     where.print(
         "\nnegative flips: right before, wrong now. of chance: against versions whose errors are independent (1).\n"
-        "inconsistent: of what both get wrong, the share answered differently.",
+        "inconsistent: of what both get wrong, the share answered differently. In brackets the 95 % interval.",
         soft_wrap=True,
     )
     if flips.score_loss is not None:
@@ -268,7 +303,7 @@ def _show_retrieval(where: Console, found: BackwardCompatibility) -> None:
         f"\nThe turned new embeddings miss {found.residual[0]:.1%} of the old ones; {needs}. By chance top 1 is "
         f"{found.chance:.4f}.\n"
         f"{'Compatible' if found.compatible else 'Not compatible'}: new → old finds "
-        f"{found.gain:+.4f} ± {found.gain_se:.4f} against old → old.",
+        f"{found.gain:+.4f} ± {found.gain_se:.4f} against old → old. ±: one standard error.",
         soft_wrap=True,
     )
 

@@ -133,11 +133,12 @@ def width(
     import json as encoder
 
     from theodolite.cli.display import machine_lines, say_path, stderr, stdout
-    from theodolite.cli.report import format_of, writing
+    from theodolite.cli.report import check_page, format_of, writing
     from theodolite.core import ParameterError
     from theodolite.reports import width_report
     from theodolite.study import width_transfer
 
+    check_page(out.output)
     widths, rename = _numbers(how.widths), _renames(how.rename)
     try:
         with reading_input():

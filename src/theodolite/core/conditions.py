@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import re
 import statistics
@@ -70,13 +71,13 @@ class _Comparison:
         fitting = [value for value in seen if compare(value, self.bound)]
         says = f"{self.name} {self.sign} {self.bound:g}"
         if picked:
-            return Verdict(bool(fitting), (f"{says}: it is {seen[0]:.6g}",))
+            return Verdict(bool(fitting), (f"{says} {_holding(fitting)}: it is {seen[0]:.6g}",))
         extreme = max(fitting or seen) if ">" in self.sign else min(fitting or seen)
         word = {">": "largest", "<": "smallest"}.get(self.sign[0], "for example")
         found = values[self.name]
         left_out = 0 if isinstance(found, (int, float)) else len(found) - len(seen)
         without = f"; {left_out} without a number" if left_out else ""
-        evidence = f"{says}: in {len(fitting)} of {len(seen)} layers, {word} {extreme:.6g}{without}"
+        evidence = f"{says} {_holding(fitting)}: in {len(fitting)} of {len(seen)} layers, {word} {extreme:.6g}{without}"
         return Verdict(bool(fitting), (evidence,))
 
 
@@ -122,13 +123,19 @@ class Condition:
     Examples
     --------
     >>> Condition("intruders > 0 or relative_change.max > 5 %").judge({"intruders": [0, 0], "relative_change": [0.01]})
-    Verdict(holds=False, evidence=('intruders > 0: in 0 of 2 layers, largest 0', ...))
+    Verdict(holds=False, evidence=("intruders > 0 doesn't hold: in 0 of 2 layers, largest 0", ...))
     """
 
     text: str
 
     def __post_init__(self) -> None:
         _Parser(self.text).parse()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that are compared, each once, in order."""
+        words = [word for _, word, _ in _Parser(self.text).words]
+        return tuple(dict.fromkeys(name for name, sign in itertools.pairwise(words) if sign in _COMPARISONS))
 
     def judge(self, values: Values) -> Verdict:
         """Say whether it holds.
@@ -145,6 +152,10 @@ class Condition:
             `ParameterError`, so that a gate never stands open by mistake.
         """
         return _Parser(self.text).parse().judge(values)
+
+
+def _holding(fitting: Sequence[float]) -> str:
+    return "holds" if fitting else "doesn't hold"
 
 
 def _seen(name: str, values: Values) -> tuple[list[float], bool]:
@@ -187,6 +198,11 @@ class _Parser:
                 raise ParameterError(f"condition: {rest[:20]!r} in {text!r} can't be read")
             self._tokens.append((found.lastgroup, found[found.lastgroup], found.start(found.lastgroup)))
             place = found.end()
+
+    @property
+    def words(self) -> Sequence[tuple[str, str, int]]:
+        """Kind, text and place of what the condition is made of; not yet read as a whole."""
+        return self._tokens
 
     def parse(self) -> _Node:
         node = self._either()

@@ -73,8 +73,8 @@ class Outcome(Enum):
         "Pass it: Spectrum.from_eigenvalues(values, shape=(rows, columns)).",
     )
     NEEDS_ROWS = _refused(
-        "This measure looks at the rows themselves, and the view has only what was computed of them.",
-        "Record a sample of rows as well, or use a measure that the moments determine (cka, procrustes).",
+        "This measure looks at the rows themselves, and only moments or neighbours were kept of them.",
+        "Record a sample of rows as well (--rows), or use a measure that the moments determine (cka, procrustes).",
     )
     NEEDS_MAPS = _refused(
         "This measure shifts feature maps, and these are none, or differ in height and width.",
@@ -87,7 +87,7 @@ class Outcome(Enum):
     OTHER_ROWS = ("refused", "The rows of the two clouds are not the same stimuli.", "Record both on the same data.")
     NOT_FINITE_ROWS = _refused(
         "The features hold NaN or infinite entries.",
-        "Find the rows that hold them and the layer that made them, and leave those rows out of both clouds.",
+        "Find the rows that hold them and the layer that made them, and leave those rows out (of two clouds: of both).",
     )
     CONSTANT_CLOUD = _refused(
         "All rows of a cloud are the same, so that nothing is left after centring.",
@@ -131,7 +131,7 @@ class Outcome(Enum):
     )
     TOO_FEW_FOR_DIMENSION = _note(
         "There are too few points for a dimension this high, so that neighbours lie far apart and near the edge.",
-        "Read the number as a lower bound; twice as many digits of points tell of twice the dimension.",
+        "Read the number as a lower bound; twice the dimension takes the square of the number of points.",
     )
     FEW_POINTS = _note(
         "There are fewer than 20 points, and the standard error is itself not known well.",

@@ -227,6 +227,10 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
     """
     found = _CALL.match(text)
     if found is None:
+        several = [part.strip() for part in _split(text)]
+        if len(several) > 1 and all(_CALL.match(part) for part in several):
+            each = " ".join(f"-m {part}" for part in several)
+            raise ParameterError(f"{text!r} names {len(several)} measures; give each by itself: {each}")
         raise ParameterError(f"{text!r} is no measure; write a name, or a name with parameters: hill[k=20]")
     name, inside = found.groups()
     parameters: dict[str, Any] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -27,6 +27,9 @@ READS = (
     """Over scales: a curve that falls and then stays has noise on the left and the dimension where it stays; a curve
     that falls to the right end has no single dimension. Radii are in the units of the layer, and don't compare.""",
 )
+
+_FEW = 4
+"""Clouds that are named one by one."""
 
 
 @overload
@@ -118,7 +121,7 @@ def profile_table(found: DimensionProfile) -> tuple[list[str], list[list[str]]]:
 
 
 def label_table(found: DimensionProfile) -> tuple[list[str], list[list[str]]]:
-    """Lay out the other numbers of measures that were given labels.
+    """Lay out the other numbers of measures that look at labels.
 
     Parameters
     ----------
@@ -130,7 +133,7 @@ def label_table(found: DimensionProfile) -> tuple[list[str], list[list[str]]]:
     head : list of str
         Titles.
     rows : list of list of str
-        Name and numbers; none where no measure was given labels.
+        Name and numbers; none where no measure looks at labels.
     """
     head = ["layer", *found.by_labels]
     named = zip(found.names, found.clouds, strict=True) if found.by_labels else ()
@@ -138,8 +141,9 @@ def label_table(found: DimensionProfile) -> tuple[list[str], list[list[str]]]:
 
 
 def _cells(found: DimensionProfile, cloud: str, names: Iterable[str]) -> list[str]:
+    names = [*names]
     cells = [found.reading(cloud, name) for name in names]
-    marks = ["*" if cell is not None and cell.value is not None and cell.outcome else "" for cell in cells]
+    marks = ["*" if found.in_doubt(cloud, name) else "" for name in names]
     return [interval_text(cell) + mark for cell, mark in zip(cells, marks, strict=True)]
 
 
@@ -157,7 +161,23 @@ def notes(found: DimensionProfile) -> list[str]:
         A sentence each.
     """
     said = [f"{name}: no number for {_clouds(count)}. {why}" for name, why, count in found.refusals]
-    return said + [f"{name}: beside the numbers of {_clouds(count)}. {why}" for name, why, count in found.doubts]
+    return said + [f"{name}: beside the numbers of {whose(clouds)}. {why}" for name, why, clouds in found.doubtful]
+
+
+def whose(clouds: Sequence[str]) -> str:
+    """Name clouds, or count them where they are many.
+
+    Parameters
+    ----------
+    clouds : sequence of str
+        Their names.
+
+    Returns
+    -------
+    str
+        ``"block.1, block.2"``, ``"12 clouds"``.
+    """
+    return ", ".join(clouds) if len(clouds) <= _FEW else _clouds(len(clouds))
 
 
 def _clouds(count: int) -> str:
@@ -198,7 +218,7 @@ def _lines(found: DimensionProfile) -> Iterator[str]:
     yield from table([*map(plain, head)], ([code(row[0]), *map(plain, row[1:])] for row in rows))
     head, rows = label_table(found)
     if rows:
-        yield from ("", "## With labels", "")
+        yield from ("", f"## {_beside(found)}", "")
         yield from table([*map(plain, head)], ([code(row[0]), *map(plain, row[1:])] for row in rows))
     if found.curves:
         yield from ("", "## Over scales", "")
@@ -246,11 +266,16 @@ def _page(found: DimensionProfile) -> str:
         rows=rows,
         label_head=label_head,
         label_rows=label_rows,
+        label_title=_beside(found),
         notes=notes(found),
         measures=reads(found),
         reads=[" ".join(line.split()) for line in READS],
         sources=cited(found),
     )
+
+
+def _beside(found: DimensionProfile) -> str:
+    return "With labels" if found.labelled else "Without labels"
 
 
 def _headed(model: str, told: str, *, several: bool) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from theodolite.core.bibliography import references
+from theodolite.core.formula import plain as signs
 from theodolite.core.parameters import ParameterError
 from theodolite.reports.frame import EVERY_CHART, framed
 from theodolite.reports.layers import number_text
@@ -154,7 +155,7 @@ def _json(found: AllPairs) -> str:
     made = arranged(found)
     record = {
         "theodolite": version("theodolite"),
-        "sentences": found.explain().splitlines(),
+        "sentences": shown_of(found).explain().splitlines(),
         **found.to_dict(),
         "embedding": None if made.embedding is None else made.embedding.to_dict(),
         "clustering": None if made.clustering is None else made.clustering.to_dict(),
@@ -246,7 +247,8 @@ def _section(text: str | None, heading: str) -> str:
     body = re.search(
         rf"^{heading}\n-+\n(.*?)(?=\n\n[^\n]+\n-{{3,}}|\Z)", inspect.cleandoc(text or ""), re.DOTALL | re.MULTILINE
     )
-    words = re.sub(r":\w+:`~?([^`]+)`|``([^`]+)``|`([^`]+)`", r"\1\2\3", body[1]) if body else ""
+    words = re.sub(r":math:`([^`]+)`", lambda found: signs(found[1]), body[1]) if body else ""
+    words = re.sub(r":\w+:`~?([^`]+)`|``([^`]+)``|`([^`]+)`", r"\1\2\3", words)
     return " ".join(re.sub(r"\[\w+\]_", "", words).split())
 
 
@@ -273,8 +275,11 @@ def _facts(found: AllPairs) -> str:
 
     rows = found.readings.target(found.rows[0]).shape[0]
     seeds = ", ".join(sorted({str(row.seed) for row in found.readings.rows}))
-    pairs = len({(row.target, row.against) for row in found.readings.rows})
-    return f"{pairs} pairs over {rows:,} rows · seed {seeds} · theodolite {version('theodolite')}"
+    shown = shown_of(found)
+    ends = {(row.target, row.against) for row in found.readings.rows}
+    counted = sum(one in shown.rows and other in shown.columns for one, other in ends)
+    pairs = "1 pair" if counted == 1 else f"{counted:,} pairs"
+    return f"{pairs} over {rows:,} rows · seed {seeds} · theodolite {version('theodolite')}"
 
 
 def _markdown(found: AllPairs) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -139,8 +139,18 @@ def notes(found: TextDimensions) -> list[str]:
     list of str
         A sentence each.
     """
-    said = [f"{_whose(name)}: no number for {_texts(count)}. {why}" for name, why, count in found.refusals]
-    return said + [f"{_whose(name)}: beside the numbers of {_texts(count)}. {why}" for name, why, count in found.doubts]
+    said = [f"{names}: no number for {_texts(count)}. {why}" for names, why, count in _together(found.refusals)]
+    doubts = _together(found.doubts)
+    return said + [f"{names}: beside the numbers of {_texts(count)}. {why}" for names, why, count in doubts]
+
+
+def _together(remarks: Iterable[tuple[str, str, int]]) -> Iterator[tuple[str, str, int]]:
+    """Say once what is said of several numbers of as many texts."""
+    names: dict[tuple[str, int], list[str]] = {}
+    for name, why, count in remarks:
+        names.setdefault((why, count), []).append(_whose(name))
+    for (why, count), alike in names.items():
+        yield ", ".join(alike), why, count
 
 
 def _whose(name: str) -> str:
@@ -148,7 +158,30 @@ def _whose(name: str) -> str:
 
 
 def _texts(count: int) -> str:
-    return "1 text" if count == 1 else f"{count:,} texts"
+    return _counted(count, "text")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def table_key(found: TextDimensions) -> str:
+    """Say what the signs in the table of genres mean.
+
+    Parameters
+    ----------
+    found : TextDimensions
+        The readings.
+
+    Returns
+    -------
+    str
+        Of brackets only where there are some.
+    """
+    brackets = "; in brackets what drawing parts anew changes in one text"
+    return "mean over texts ± its standard error" + (
+        brackets if any(one.spread is not None for one in found.summaries) else ""
+    )
 
 
 def _summary(cell: GenreSummary) -> str:
@@ -172,9 +205,13 @@ def _facts(found: TextDimensions) -> str:
     from importlib.metadata import version
 
     told = found.settings
+    tokens, repeats, reruns = (
+        _counted(number, noun)
+        for number, noun in ((told.length, "token"), (told.repeats, "repeat"), (told.reruns, "rerun"))
+    )
     return (
-        f"{found.model}, {found.layer} · {told.length} tokens of each text · α {told.alpha:g}, {told.repeats} repeats, "
-        f"{told.reruns} reruns, k {told.k} · seed {told.rng} · theodolite {version('theodolite')}"
+        f"{found.model}, {found.layer} · {tokens} of each text · α {told.alpha:g}, {repeats}, {reruns}, k {told.k} · "
+        f"seed {told.rng} · theodolite {version('theodolite')}"
     )
 
 
@@ -233,6 +270,7 @@ def _page(found: TextDimensions) -> str:
         matrices=areas_drawn(found),
         head=head,
         rows=rows,
+        key=table_key(found),
         areas_head=areas_head,
         areas=areas,
         notes=notes(found),

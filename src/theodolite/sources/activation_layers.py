@@ -12,6 +12,7 @@ OUTPUT = "output"
 """What the model itself is called among its layers."""
 
 _WILD = frozenset("*?[")
+_MOST_LISTED = 12
 
 
 def chosen_layers(model: Any, layers: Iterable[str] | None = None) -> tuple[dict[str, Any], frozenset[str]]:
@@ -50,10 +51,19 @@ def chosen_layers(model: Any, layers: Iterable[str] | None = None) -> tuple[dict
         matched = [name for name in found if fnmatchcase(name, pattern) and (name != OUTPUT or pattern == OUTPUT)]
         matched = [pattern] if pattern in found else matched
         if not matched:
-            raise ParameterError(f"layers: {pattern!r} fits no layer of the model; {closest(pattern, found)}")
+            raise ParameterError(f"layers: {pattern!r} fits no layer of the model; {_near(pattern, model, found)}")
         kept.update(matched)
     named = frozenset(pattern for pattern in patterns if pattern in found and not _WILD & set(pattern))
     return {name: layer for name, layer in found.items() if name in kept}, named
+
+
+def _near(word: str, model: Any, found: dict[str, Any]) -> str:
+    """Name the layers meant, or a few where there are more than anybody reads."""
+    near = closest(word, found)
+    if near.startswith("did you mean") or len(found) <= _MOST_LISTED:
+        return near
+    few = list(_by_default(model, found))[:_MOST_LISTED]
+    return f"it has {len(found)}, such as {', '.join(few)}"
 
 
 def _has(model: Any, name: str) -> bool:

@@ -178,9 +178,12 @@ class _Pass:
             rows, kind = self._shaping.rows(given, self._count, self._mask)
         except ParameterError as error:
             raise ParameterError(f"layer {name!r}, batch {self._number}: {error}") from None
-        wrong = int((~torch.isfinite(rows)).sum())
+        bad = ~torch.isfinite(rows)
+        wrong = int(bad.sum())
         if wrong:
-            seen = f"layer {name!r}, batch {self._number}: {wrong} of {rows.numel()} activations"
+            first = int(bad.reshape(bad.shape[0], -1).any(dim=1).nonzero()[0])
+            one = f"{kind.split()[0].removesuffix('s')} {first}"
+            seen = f"layer {name!r}, batch {self._number}: {wrong} of {rows.numel()} activations, the first in {one}"
             raise Refusal(Outcome.NOT_FINITE_ROWS, seen)
         # An operation in place behind the layer would change what shares its memory.
         shared = rows.untyped_storage().data_ptr() == given.untyped_storage().data_ptr()

@@ -31,6 +31,7 @@ SCHEMA = 1
 _MARK = "theodolite.features"
 _AGAIN = "Record the features again."
 _READERS = {"safetensors": read_safetensors, "npz": read_npz, "npy": read_npy}
+_WEIGHTS = frozenset({"torch_zip", "torch_legacy", "hdf5", "index"})
 
 
 def write_features(features: Features, path: Path, *, overwrite: bool = False) -> Path:
@@ -110,6 +111,8 @@ def open_features(path: str | os.PathLike[str], *, channels: Literal["first", "l
     """
     place = Path(path)
     if place.is_dir():
+        if (place / "survey.json").is_file():
+            raise CheckpointError("it is a run, no features", file=place, remedy=f"Its page: theodolite report {place}")
         raise CheckpointError("it is a folder", file=place, remedy="Give the file of features in it.")
     file = SourceFile(place)
     try:
@@ -118,6 +121,8 @@ def open_features(path: str | os.PathLike[str], *, channels: Literal["first", "l
         file.close()
     if kind not in _READERS:
         remedy = "Save the features with numpy.save, numpy.savez or as .safetensors."
+        if kind in _WEIGHTS:
+            remedy = "A checkpoint needs --model package.module:function and data."
         raise CheckpointError(f"the file is of format {kind}, which holds no features", file=place, remedy=remedy)
     contents = _READERS[kind](place)
     if _MARK in contents.metadata:

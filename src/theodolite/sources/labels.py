@@ -49,13 +49,15 @@ def load_labels(path: str | os.PathLike[str], key: str | None = None) -> NDArray
         return _of_arrays(file, key)
     try:
         if file.suffix.lower() in SEPARATORS:
-            told = read_column(file, key, NAMES, "the labels")
+            told = read_column(file, key, NAMES, f"the labels, as in {file.name}:COLUMN")
         else:
             if key is not None:
                 raise ParameterError(f"labels: {file.name} is text and has no {key!r}; give a label on each line")
             told = file.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except OSError as error:
-        raise CheckpointError(error.strerror or str(error), file=file, remedy=_FORMS) from error
+        missing = isinstance(error, FileNotFoundError)
+        cause = "there is no such file" if missing else error.strerror or str(error)
+        raise CheckpointError(cause, file=file, remedy="Check the path." if missing else _FORMS) from error
     except UnicodeDecodeError as error:
         raise CheckpointError(f"it is no text in UTF-8 (byte {error.start})", file=file, remedy=_FORMS) from error
     found = [label.strip() for label in told]

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from theodolite.core import FeatureMapPair, Pair, ParameterError, ReadingRow, Readings, View, digest
+from theodolite.core import Cloud, FeatureMapPair, Pair, ParameterError, ReadingRow, Readings, View, digest
 from theodolite.core.progress import Clock, Progress
 from theodolite.core.traits import Traits
 from theodolite.numerics.threads import blas_threads, blas_threads_for
 from theodolite.surveys.asking import About, ask, attempted, timed
-from theodolite.surveys.clouds import Group, Item, gathered, named_sources
+from theodolite.surveys.clouds import Group, Item, check_kind, gathered, named_sources
 from theodolite.surveys.keys import Question
 from theodolite.surveys.parallel import in_parallel
 from theodolite.surveys.run import check_jobs
@@ -82,7 +82,13 @@ def asked_of_pairs(measures: Any) -> Survey:
     asked = Survey.of(list(DEFAULTS) if measures is None else measures)
     for request in asked.measures:
         if request.bare.traits.views not in _VIEWS:
-            raise ParameterError(f"measures: {request.name} is no measure of two clouds; td.survey measures weights")
+            traits = request.bare.traits
+            other = (
+                "it measures one cloud: theodolite dimension, td.dimensions"
+                if traits.views == (Cloud,) and not traits.variadic
+                else "theodolite survey and td.survey measure weights"
+            )
+            raise ParameterError(f"measures: {request.name} is no measure of two clouds; {other}")
     return asked
 
 
@@ -140,6 +146,7 @@ def run_pairs(
 
 
 def _folder(path: Path, asked: Survey, groups: Sequence[Group]) -> FolderStore:
+    check_kind(path, paired=True)
     entry = {"version": version("theodolite"), "models": [group.model for group in groups], "survey": asked.to_dict()}
     return FolderStore(path, None, entry)
 

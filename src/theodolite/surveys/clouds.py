@@ -11,6 +11,8 @@ from typing import Any
 from theodolite.core import Cloud, CrossMoments, FeatureMaps, ParameterError, TargetRow, namespace
 from theodolite.sources import Features, open_features
 from theodolite.surveys.assembly import LEFT_OUT
+from theodolite.surveys.errors import RunFolderError
+from theodolite.surveys.folder import SURVEY_FILE, read_groups
 from theodolite.surveys.journal import Inventory
 from theodolite.surveys.spec import Survey
 
@@ -253,3 +255,27 @@ def _held(row: TargetRow, given: Any) -> Item:
         flat = namespace(maps).reshape(maps, (maps.shape[0], -1))
         return Item(row, row.module, lambda: Cloud(flat), maps=lambda: FeatureMaps.coerce(given))
     return Item(row, row.module, lambda: Cloud.coerce(given, name=row.module))
+
+
+def check_kind(folder: Path, *, paired: bool) -> None:
+    """Refuse a run folder that holds the other kind of readings of clouds: each kind has a page of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run is to be kept.
+    paired : bool
+        Whether pairs of clouds will be read, or each cloud by itself.
+
+    Raises
+    ------
+    RunFolderError
+        If there is a run of the other kind.
+    """
+    if not (folder / SURVEY_FILE).is_file():
+        return
+    for group in read_groups(folder):
+        clouds = {row.target for row in group.targets if row.view == VIEW}
+        if any(bool(row.against) != paired for row in group.readings if row.target in clouds):
+            held = "single clouds" if paired else "pairs of clouds"
+            raise RunFolderError(folder, f"it is a run over {held}", "give another folder; nothing was changed")

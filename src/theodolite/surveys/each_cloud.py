@@ -18,7 +18,7 @@ from theodolite.core.progress import Clock, Progress
 from theodolite.core.traits import Traits
 from theodolite.numerics.threads import blas_threads, blas_threads_for
 from theodolite.surveys.asking import About, ask, attempted, timed
-from theodolite.surveys.clouds import Group, Item, gathered, named_sources
+from theodolite.surveys.clouds import Group, Item, check_kind, gathered, named_sources
 from theodolite.surveys.evidence import taken_apart
 from theodolite.surveys.keys import Question
 from theodolite.surveys.labels import LABELS, RowLabels, needs_data, takes_labels
@@ -83,8 +83,8 @@ def asked_of_clouds(measures: Any, *, labels: bool = False) -> Survey:
     for request in asked.measures:
         if not of_one_cloud(request.bare.traits):
             raise ParameterError(
-                f"measures: {request.name} is no measure of one cloud; td.all_pairs compares two, "
-                "td.survey measures weights"
+                f"measures: {request.name} is no measure of one cloud; theodolite similarity and td.all_pairs compare "
+                "two, theodolite survey and td.survey measure weights"
             )
         missing = [name for name in needs_data(request.bare) if not (name == LABELS and labels)]
         if missing == [LABELS]:
@@ -174,6 +174,7 @@ def _question(request: Request, asked: Survey, labels: RowLabels | None) -> Ques
 
 
 def _folder(path: Path, asked: Survey, groups: Sequence[Group]) -> FolderStore:
+    check_kind(path, paired=False)
     entry = {"version": version("theodolite"), "models": [group.model for group in groups], "survey": asked.to_dict()}
     return FolderStore(path, None, entry)
 

@@ -232,21 +232,25 @@ def prepare(folder: Path, version: str) -> None:
     Raises
     ------
     RunFolderError
-        If something else is there; nothing of it is touched.
+        If something else is there, of which nothing is touched; or if the folder can't be made or written to.
     """
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(folder, "it is a file, not a folder", "give a folder for the run")
-    foreign = _foreign(folder)
-    if foreign:
-        problem = f"it is no run folder, and not empty (it holds {min(foreign)!r})"
-        raise RunFolderError(folder, problem, "give another folder; nothing was changed")
-    folder.mkdir(parents=True, exist_ok=True)
-    with _described(folder) as manifest:
-        manifest.setdefault("schema", SCHEMA_VERSION)
-        manifest.setdefault("version", version)
-        manifest.setdefault("surveys", [])
-    for name in (READINGS, ARRAYS):
-        (folder / name).mkdir(exist_ok=True)
+    try:
+        foreign = _foreign(folder)
+        if foreign:
+            problem = f"it is no run folder, and not empty (it holds {min(foreign)!r})"
+            raise RunFolderError(folder, problem, "give another folder; nothing was changed")
+        folder.mkdir(parents=True, exist_ok=True)
+        with _described(folder) as manifest:
+            manifest.setdefault("schema", SCHEMA_VERSION)
+            manifest.setdefault("version", version)
+            manifest.setdefault("surveys", [])
+        for name in (READINGS, ARRAYS):
+            (folder / name).mkdir(exist_ok=True)
+    except OSError as error:
+        problem = f"it can't be written: {error.strerror or error}"
+        raise RunFolderError(folder, problem, "give another folder") from error
 
 
 def enrol(folder: Path, entry: dict[str, Any]) -> None:

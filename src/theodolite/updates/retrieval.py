@@ -16,6 +16,7 @@ from theodolite.numerics.retrieval import retrieval_scores
 Float = NDArray[np.float64]
 
 WAYS = ("old_to_old", "new_to_old", "direct", "new_to_new")
+NAMES = ("gain", "residual", *(f"{way}.{number}" for way in WAYS for number in ("top1", "precision")))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,12 @@ _LEGIBLE = 13
 
 _MOST_NAMED = 26
 """Points of an embedding that all bear their names."""
+
+_TOUCHING = 0.045
+"""Share of half the width of an embedding within which labels would lie on each other: their height."""
+
+_TOGETHER = 3
+"""Names in one label."""
 
 
 def cell_rows(found: AllPairs, quantity: Quantity) -> list[dict[str, Any]]:
@@ -148,6 +155,7 @@ def embedding_chart(found: AllPairs, embedding: Embedding, *, size: int = 460) -
     for row in rows:
         row["label"] = row["layer"] if len(rows) <= _MOST_NAMED or row["name"] in ends.values() else ""
     reach = 1.08 * max((abs(float(number)) for number in embedding.coordinates.ravel()), default=1.0) or 1.0
+    _label_once(rows, reach)
     scale = alt.Scale(domain=[-reach, reach], nice=False, zero=False)
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("x:Q", scale=scale, axis=None),
@@ -165,6 +173,24 @@ def embedding_chart(found: AllPairs, embedding: Embedding, *, size: int = 460) -
         line = base.mark_line(strokeWidth=1.2, opacity=0.5, style="chance")
         marks.insert(0, line.encode(detail="model:N", order="place:Q"))
     return alt.layer(*marks).properties(width=size, height=size)
+
+
+def _label_once(rows: list[dict[str, Any]], reach: float) -> None:
+    """Put the names of points that lie on each other into one label."""
+    labels: list[tuple[dict[str, Any], list[str]]] = []
+    for row in rows:
+        if not row["label"]:
+            continue
+        for first, names in labels:
+            if math.hypot(row["x"] - first["x"], row["y"] - first["y"]) < _TOUCHING * reach:
+                names += [row["label"]] if row["label"] not in names else []
+                row["label"] = ""
+                break
+        else:
+            labels.append((row, [row["label"]]))
+    for first, names in labels:
+        more = len(names) - _TOGETHER
+        first["label"] = ", ".join(names[:_TOGETHER]) + (f" +{more}" if more > 0 else "")
 
 
 def tree_chart(clustering: Clustering, *, width: int = 420) -> alt.LayerChart:
@@ -210,9 +236,13 @@ def _title(ids: Sequence[str], found: AllPairs) -> str | None:
 def _tone(quantity: Quantity) -> alt.Opacity:
     # One colour in many strengths, no stronger than lets the ink of the numbers stand out; alike is strong.
     tones = [0.7, 0.03] if quantity.kind == "distance" else [0.03, 0.7]
-    whole = quantity.kind == "similarity"
+    # Known ends are those of every page, so that pages compare.
+    most = None if quantity.promise is None else quantity.promise.bounds[1]
+    end = 1 if quantity.kind == "similarity" else most if quantity.kind == "distance" else None
     scale = (
-        alt.Scale(type="linear", domain=[0, 1], clamp=True, range=tones) if whole else alt.Scale(zero=True, range=tones)
+        alt.Scale(zero=True, range=tones)
+        if end is None
+        else alt.Scale(type="linear", domain=[0, end], clamp=True, range=tones)
     )
     return alt.Opacity("value:Q", scale=scale).legend(
         orient="bottom",

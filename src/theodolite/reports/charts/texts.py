@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -28,6 +29,8 @@ TITLES = {
 _COLOURS = ("#0072b2", "#d55e00", "#00805c", "#b0528f", "#7b838d", "#a07000", "#3f51b5", "#8c3b3b")
 _GOLDEN = 0.6180339887498949
 _NARROWEST = 40
+_ROOM = 14
+"""Pixels between the outermost points and the ends of an axis."""
 
 
 def numbers_drawn(found: TextDimensions) -> list[str]:
@@ -118,7 +121,7 @@ def distribution_chart(found: TextDimensions, name: str, *, width: int = 360) ->
             middle.append({"genre": genre, "low": low, "median": median, "high": high, "texts": int(values.size)})
     title = TITLES[name]
     down = alt.Y("genre:N", title=None, sort=list(found.genres)).axis(labelLimit=140, grid=False, ticks=False)
-    scale = alt.Scale(zero=False, nice=True)
+    scale = alt.Scale(zero=False, nice=True, padding=_ROOM)
     tone = _coloured(found)
     box = alt.Chart(alt.Data(values=middle)).encode(
         y=down,
@@ -128,7 +131,7 @@ def distribution_chart(found: TextDimensions, name: str, *, width: int = 360) ->
         + [alt.Tooltip(f"{one}:Q", format=".4~g") for one in ("low", "median", "high")],
     )
     across = {"title": title, "scale": scale}
-    axis = {"tickCount": 6}
+    axis = {"tickCount": 6, "labelFlush": False}
     bar = box.mark_rule(strokeWidth=30, opacity=0.28).encode(x=alt.X("low:Q", **across).axis(**axis), x2="high:Q")
     line = box.mark_point(shape="stroke", angle=90, size=900, strokeWidth=3, opacity=1).encode(
         x=alt.X("median:Q", **across).axis(**axis)
@@ -169,13 +172,15 @@ def repetition_chart(found: TextDimensions, *, width: int = 400, height: int = 3
         for row in text_rows(found, "ph_dimension")
         if (row["genre"], row["text"]) in ratios
     ]
+    genres = [genre for genre in found.genres if any(row["genre"] == genre for row in rows)]
+    scale, axis = alt.Scale(zero=False, padding=_ROOM), {"tickCount": 6, "labelFlush": False}
     return (
         alt.Chart(alt.Data(values=rows))
         .mark_circle(size=28, opacity=0.65)
         .encode(
-            x=alt.X("ratio:Q", title=TITLES["unique_token_ratio"], scale=alt.Scale(zero=False)).axis(tickCount=6),
-            y=alt.Y("value:Q", title=TITLES["ph_dimension"], scale=alt.Scale(zero=False)).axis(tickCount=6),
-            color=_coloured(found, legend=len(found.genres) > 1),
+            x=alt.X("ratio:Q", title=TITLES["unique_token_ratio"], scale=scale).axis(**axis),
+            y=alt.Y("value:Q", title=TITLES["ph_dimension"], scale=scale).axis(**axis),
+            color=_coloured(found, named=genres),
             tooltip=[
                 alt.Tooltip("genre:N"),
                 alt.Tooltip("text:Q", format="d"),
@@ -256,8 +261,9 @@ def area_chart(found: TextDimensions, name: str, *, width: int = 320) -> alt.Lay
     return alt.layer(*marks).properties(width=alt.Step(step), height=alt.Step(min(step, 40)))
 
 
-def _coloured(found: TextDimensions, *, legend: bool = False) -> alt.Color:
+def _coloured(found: TextDimensions, *, named: Sequence[str] = ()) -> alt.Color:
     names = list(found.genres)
     scale = alt.Scale(domain=names, range=[_COLOURS[place % len(_COLOURS)] for place in range(len(names))])
-    shown = alt.Legend(orient="top", title=None, labelLimit=110, columns=3, symbolOpacity=1) if legend else None
+    looks: dict[str, Any] = {"orient": "top", "title": None, "labelLimit": 110, "columns": 3, "symbolOpacity": 1}
+    shown = alt.Legend(**looks, values=[*named]) if len(named) > 1 else None
     return alt.Color("genre:N", scale=scale, legend=shown)

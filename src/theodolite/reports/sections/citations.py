@@ -5,6 +5,7 @@ from __future__ import annotations
 from theodolite.catalogue import measures
 from theodolite.core.bibliography import Reference, reference
 from theodolite.core.readings import Readings
+from theodolite.core.rows import ReadingRow
 
 CHANCE_SOURCE = "dumitriu2002matrix"
 """Where the way in which chance levels are drawn comes from."""
@@ -32,8 +33,13 @@ def citations(readings: Readings) -> tuple[tuple[Reference, tuple[str, ...]], ..
     for name in dict.fromkeys(row.measure for row in readings.rows):
         if name in known:
             stands_for.setdefault(known[name].traits.cite, []).append(name)
-    if any(row.chance is not None for row in readings.rows):
+    if any(_drawn(readings, row) for row in readings.rows):
         stands_for.setdefault(CHANCE_SOURCE, []).append("chance levels")
     if any(target.convention == "weightwatcher" for target in readings.targets):
         stands_for.setdefault(WEIGHTWATCHER_SOURCE, []).append("the convention of WeightWatcher")
     return tuple((reference(key), tuple(names)) for key, names in stands_for.items())
+
+
+def _drawn(readings: Readings, row: ReadingRow) -> bool:
+    """Tell whether chance is that of the spectrum of a random matrix; pairs and clouds have other levels."""
+    return row.chance is not None and not row.against and readings.target(row.target).view != "cloud"

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.catalogue import measures as catalogue
 from theodolite.core import ParameterError, ReadingRow, Readings, Traits, closest
 from theodolite.core.rows import NUMBERS
 from theodolite.study.profiles.curves import ScaleCurve, curve_of
 from theodolite.study.similarities.quantities import Quantity, quantities_of
 from theodolite.study.similarities.remarks import Remark, remarks
 from theodolite.surveys.evidence import taken_apart
+from theodolite.surveys.labels import takes_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,12 +82,21 @@ class DimensionProfile:
 
     @property
     def by_labels(self) -> tuple[str, ...]:
-        """Names of the other numbers of measures that were given labels, which the first seldom needs."""
-        found = ((one.measure, one.params) for one in self.profile.values() if "labels" in json.loads(one.params))
-        labelled, standing = {*found}, {*self.profile.values()}
+        """Names of the other numbers of measures that look at labels; without labels, of those that need none."""
+        known, standing = catalogue(), {*self.profile.values()}
+        taking = {name for name in self.traits if name in known and takes_labels(known[name])}
         return tuple(
-            one.name for one in self.quantities if (one.measure, one.params) in labelled and one not in standing
+            one.name
+            for one in self.quantities
+            if one not in standing
+            if "labels" in json.loads(one.params)
+            or (one.measure in taking and any(row.value is not None for row in self._cells[one].values()))
         )
+
+    @property
+    def labelled(self) -> bool:
+        """Whether a measure was given labels."""
+        return any("labels" in json.loads(one.params) for one in self.quantities)
 
     def _standing(self, numbers: list[Quantity]) -> Quantity:
         """Choose what stands for a measure; readings from a file may have come in any order."""
@@ -212,6 +223,44 @@ class DimensionProfile:
     def doubts(self) -> list[Remark]:
         """Notes beside numbers: which, the doubt, and of how many clouds."""
         return remarks(self._shown, beside=True)
+
+    @property
+    def doubtful(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """The same notes, with the names of the clouds instead of how many there are."""
+        rows: dict[str, list[tuple[str, ReadingRow]]] = {}
+        for name, row in self._shown:
+            rows.setdefault(row.target, []).append((name, row))
+        found: dict[tuple[str, str], list[str]] = {(name, why): [] for name, why, _ in self.doubts}
+        for cloud, short in zip(self.clouds, self.names, strict=True):
+            for name, why, _ in remarks(rows.get(cloud, ()), beside=True):
+                found[name, why].append(short)
+        return [(name, why, tuple(clouds)) for (name, why), clouds in found.items()]
+
+    def in_doubt(self, cloud: str, name: str | None = None) -> bool:
+        """Say whether there is a note beside a number.
+
+        Parameters
+        ----------
+        cloud : str
+            Id or name of the cloud.
+        name : str, optional
+            Which number, as for `quantity`.
+
+        Returns
+        -------
+        bool
+            Of the number that stands for a measure, also where the note is beside another of the measure's numbers.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such cloud or number.
+        """  # noqa: DOC502 - raised by what is called
+        meant = self.quantity(name)
+        alike = [one for one in self.quantities if (one.measure, one.params) == (meant.measure, meant.params)]
+        asked = alike if meant in self.profile.values() else [meant]
+        found = (self.reading(cloud, label(one) if one in self.profile.values() else one.name) for one in asked)
+        return any(row is not None and row.value is not None and bool(row.outcome) for row in found)
 
     @property
     def _shown(self) -> Iterator[tuple[str, ReadingRow]]:

@@ -27,8 +27,11 @@ def sentences(found: DimensionProfile) -> Iterator[str]:
     models = f" of {len(found.models)} models" if len(found.models) > 1 else ""
     few, many = min(found.rows), max(found.rows)
     rows = f"{few:,}" if few == many else f"{few:,} to {many:,}"
-    yield f"{_counted(len(found.clouds), 'cloud')}{models} of {rows} rows."
-    for name in (*found.profile, *found.by_labels):
+    names = (*found.profile, *found.by_labels)
+    surely = any(np.isfinite(found.values(name, "low")).any() for name in names)
+    intervals = "; ± and brackets: the 95 % interval" if surely else ""
+    yield f"{_counted(len(found.clouds), 'cloud')}{models} of {rows} rows{intervals}."
+    for name in names:
         yield from _one(found, name)
     for name, why, count in found.refusals:
         yield f"{name}: no number for {_counted(count, 'cloud')}. {why}"
@@ -41,17 +44,18 @@ def _one(found: DimensionProfile, name: str) -> Iterator[str]:
         return
     least, most = (int(known[pick(values[known])]) for pick in (np.argmin, np.argmax))
     if least == most:
-        yield f"{name}: {_told(found, name, least)} ({found.names[least]})."
+        yield f"{name}: {_told(found, name, least)}."
         return
-    yield (
-        f"{name}: from {_told(found, name, least)} ({found.names[least]}) "
-        f"to {_told(found, name, most)} ({found.names[most]})."
-    )
+    yield f"{name}: from {_told(found, name, least)} to {_told(found, name, most)}."
 
 
 def _told(found: DimensionProfile, name: str, place: int) -> str:
-    value, error = found.values(name)[place], found.values(name, "se")[place]
-    return f"{value:.3g}" if np.isnan(error) else f"{value:.3g} (standard error {error:.2g})"
+    value, low, high = (found.values(name, column)[place] for column in ("value", "low", "high"))
+    told = f"{value:.3g}"
+    if np.isfinite(low) and np.isfinite(high):
+        lopsided = abs((high - value) - (value - low)) > 0.01 * (high - low)
+        told += f" [{low:.3g}, {high:.3g}]" if lopsided else f" ± {high - value:.2g}"
+    return f"{told} ({found.names[place]})"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from theodolite.core import Outcome, ReadingRow
 
 Remark = tuple[str, str, int]
 """Name of a number, what is said of it, and of how many pairs."""
+
+_FEW = 3
 
 
 def remarks(rows: Iterable[tuple[str, ReadingRow]], *, beside: bool) -> list[Remark]:
@@ -24,17 +26,41 @@ def remarks(rows: Iterable[tuple[str, ReadingRow]], *, beside: bool) -> list[Rem
     Returns
     -------
     list of (str, str, int)
-        In the order of the readings; for what takes a number's place with an example of what was seen.
+        In the order of the readings; for what takes a number's place with an example of what was seen,
+        the clouds, and what would help.
     """
-    counts: Counter[tuple[str, str]] = Counter()
-    seen: dict[tuple[str, str], str] = {}
+    alike: dict[tuple[str, str], list[ReadingRow]] = {}
     for name, row in rows:
         if row.outcome and (row.value is not None) == beside:
-            counts[name, row.outcome] += 1
-            seen.setdefault((name, row.outcome), "" if beside else row.note)
-    return [(name, _why(outcome, seen[name, outcome]), count) for (name, outcome), count in counts.items()]
+            alike.setdefault((name, row.outcome), []).append(row)
+    return [(name, _why(outcome, () if beside else found), len(found)) for (name, outcome), found in alike.items()]
 
 
-def _why(outcome: str, note: str) -> str:
-    cause = Outcome[outcome].cause
-    return f"{cause} ({note})" if note else cause
+def _why(outcome: str, rows: Sequence[ReadingRow]) -> str:
+    said = Outcome[outcome]
+    if not rows:
+        return said.cause
+    # A measure calls the two clouds by its own names.
+    own = {"x": "target", "y": "against"}
+    note = rows[0].note
+    seen = [whose] if (whose := _whose(rows, own)) else []
+    return f"{said.cause} ({'; '.join(([note] if note and note not in own else []) + seen)}) {said.remedy}"
+
+
+def _whose(rows: Sequence[ReadingRow], own: Mapping[str, str]) -> str:
+    """Name the clouds that the refusals are about, or a pair as an example."""
+    if all(row.note in own or not row.against for row in rows):
+        return _listed([*dict.fromkeys(getattr(row, own.get(row.note, "target")) for row in rows)])
+    pairs = [(row.target, row.against) for row in rows]
+    clouds: list[str] = []
+    while len(rows) > 1 and pairs and len(clouds) <= _FEW:  # the fewest clouds that are in all of the pairs, or nearly
+        clouds += [Counter(end for pair in pairs for end in {*pair}).most_common(1)[0][0]]
+        pairs = [pair for pair in pairs if clouds[-1] not in pair]
+    if clouds and len(clouds) <= _FEW and len(clouds) < len(rows):
+        return _listed(clouds)
+    return f"{rows[0].target} against {rows[0].against}"
+
+
+def _listed(clouds: Sequence[str]) -> str:
+    more = len(clouds) - _FEW
+    return ", ".join(clouds[:_FEW]) + (f" and {more} more" if more > 0 else "")

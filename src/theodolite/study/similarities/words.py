@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from theodolite.study.similarities.matches import BestMatch
     from theodolite.study.similarities.quantities import Quantity
     from theodolite.study.similarities.remarks import Remark
     from theodolite.study.similarities.result import AllPairs
@@ -66,8 +67,20 @@ def _one(found: AllPairs, quantity: Quantity) -> Iterator[str]:
     chance = "" if level is None else f"; by chance about {level:.3g}"
     order = ""
     if any(place is not None for place in match.path):
-        order = f"; {match.in_order} of {len(values)} on one path in the order of depth, {match.mutual} mutual"
+        order = f"; {match.in_order} of {len(values)} on one path in the order of depth{_partners(match)}"
+        order += f", {match.mutual} mutual"
     yield f"{quantity.name} ({reads}): best matches from {min(values):.3g} to {max(values):.3g}{chance}{order}."
+
+
+def _partners(match: BestMatch) -> str:
+    """Say with how many clouds the best matches in order are: with one for all, the order tells nothing."""
+    places = {place for place, onward in zip(match.best, match.path, strict=True) if place == onward}
+    places.discard(None)
+    if match.in_order < 2 or len(places) == match.in_order:
+        return ""
+    if len(places) > 1:
+        return f", with {len(places)} different partners"
+    return ", but all with " + "".join(match.columns[place] for place in places if place is not None)
 
 
 def _plural(count: int, noun: str) -> str:

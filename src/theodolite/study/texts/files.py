@@ -44,7 +44,10 @@ def read_texts(path: str | os.PathLike[str], column: str | None = None) -> list[
             told = file.read_text(encoding="utf-8-sig")
             found = list(_of_lines(file, told, column)) if file.suffix.lower() in _BY_LINE else _plain(told)
     except OSError as error:
-        raise CheckpointError(error.strerror or str(error), file=file, remedy="Give a file of texts.") from error
+        missing = isinstance(error, FileNotFoundError)
+        cause = "there is no such file" if missing else error.strerror or str(error)
+        remedy = "Check the path." if missing else "Give a file of texts."
+        raise CheckpointError(cause, file=file, remedy=remedy) from error
     except UnicodeDecodeError as error:
         remedy = "Give plain text, .jsonl or .csv, in UTF-8."
         raise CheckpointError(f"it is no text in UTF-8 (byte {error.start})", file=file, remedy=remedy) from error

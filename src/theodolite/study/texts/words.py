@@ -37,7 +37,7 @@ def sentences(found: TextDimensions) -> Iterator[str]:
     counted = _counted(len(found.texts) - short, "text")
     yield f"{counted}, {found.settings.length} tokens of each, vectors of {found.layer}."
     if short:
-        yield f"{_counted(short, 'text')} left out: shorter than {found.settings.length} tokens."
+        yield f"{_counted(short, 'text')} left out: shorter than {_counted(found.settings.length, 'token')}."
     known = {(one.first, one.second, one.quantity): one for one in found.comparisons}
     for first, second in combinations(found.genres, 2):
         told = {name: known[first, second, name] for name in (*DIMENSIONS, *RATIOS) if (first, second, name) in known}

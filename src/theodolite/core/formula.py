@@ -1,4 +1,4 @@
-r"""Formulas of docstrings as a terminal can show them: ``\lambda_i^2`` becomes ``λᵢ²``."""
+r"""Formulas of docstrings in plain text: ``\lambda_i^2`` becomes ``λᵢ²``."""
 
 from __future__ import annotations
 
