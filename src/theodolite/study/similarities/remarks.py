@@ -53,8 +53,11 @@ def _whose(rows: Sequence[ReadingRow], own: Mapping[str, str]) -> str:
         return _listed([*dict.fromkeys(getattr(row, own.get(row.note, "target")) for row in rows)])
     pairs = [(row.target, row.against) for row in rows]
     clouds: list[str] = []
+    everywhere = Counter(end for pair in pairs for end in pair)
     while len(rows) > 1 and pairs and len(clouds) <= _FEW:  # the fewest clouds that are in all of the pairs, or nearly
-        clouds += [Counter(end for pair in pairs for end in {*pair}).most_common(1)[0][0]]
+        left = Counter(end for pair in pairs for end in dict.fromkeys(pair))
+        # Of two that would do as well, the one that more of all pairs have in common is the one at fault.
+        clouds += [max(left, key=lambda end: (left[end], everywhere[end]))]
         pairs = [pair for pair in pairs if clouds[-1] not in pair]
     if clouds and len(clouds) <= _FEW and len(clouds) < len(rows):
         return _listed(clouds)
